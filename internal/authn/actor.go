@@ -1,0 +1,58 @@
+// Package authn owns who acts: the Actor every deciding function takes, and how a bearer token becomes one.
+//
+// It guarantees that an Actor holds ids only, and that a token is accepted only with an algorithm pinned by its key.
+// It is not a user directory, and it does not decide what waits for a second person (internal/approval).
+package authn
+
+import (
+	"slices"
+
+	"exchequer/internal/problem"
+)
+
+// Role is what kind of person or program acts.
+type Role string
+
+// The roles. A payer sees his own, an officer his body's book, treasury staff their books, System is Exchequer itself,
+// Client a partner program (the portal) that acts for payers.
+const (
+	Payer    Role = "payer"
+	Client   Role = "client"
+	Officer  Role = "officer"
+	Treasury Role = "treasury"
+	System   Role = "system"
+)
+
+// Actor is who decides. ID is the token's subject; Books are the books it may act on ("*" for all).
+type Actor struct {
+	ID    string
+	Role  Role
+	Books []string
+}
+
+// Exchequer is the program itself acting on a timer or on a provider's word.
+func Exchequer(part string) Actor {
+	return Actor{ID: "exchequer:" + part, Role: System, Books: []string{"*"}}
+}
+
+// Name gives the id written into audit rows.
+func (a Actor) Name() string { return a.ID }
+
+// MayActOn reports whether the actor may act on the book.
+func (a Actor) MayActOn(book string) bool {
+	return slices.Contains(a.Books, "*") || slices.Contains(a.Books, book)
+}
+
+// Require refuses with Forbidden unless the actor has one of the roles (System always has) and may act on the book.
+func (a Actor) Require(book string, roles ...Role) error {
+	if a.ID == "" {
+		return problem.New(problem.Unauthenticated, "no actor: send a bearer token")
+	}
+	if a.Role != System && !slices.Contains(roles, a.Role) {
+		return problem.New(problem.Forbidden, "role %s may not do this", a.Role)
+	}
+	if !a.MayActOn(book) {
+		return problem.New(problem.Forbidden, "no right on book %s", book)
+	}
+	return nil
+}
