@@ -1,0 +1,311 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	clusterUser  = "exchequer" // the cluster's owner: migrations run as it, the program acts as exchequer_app
+	databaseName = "exchequer"
+	socketPort   = "5432" // only part of the socket's file name: nothing listens on the network
+
+	// maxSocketPath is what sun_path of a Unix socket address holds, less its end mark.
+	maxSocketPath = 107
+
+	startPatience = 120 * time.Second // recovery after a crash reads the log since the last checkpoint
+	retryPatience = 30 * time.Second  // children of a killed postmaster need a moment to notice
+	stopPatience  = 20 * time.Second
+)
+
+// PostgresOptions says where a private PostgreSQL lives and how it runs.
+type PostgresOptions struct {
+	// Dir holds the data, the log and the socket. It belongs to the server alone.
+	Dir string
+	// Throwaway turns everything off that guards the data against a crash. For tests only.
+	Throwaway bool
+	// Settings are further server settings, name=value.
+	Settings []string
+}
+
+// Postgres is a private PostgreSQL server that ends with this program.
+type Postgres struct {
+	opts  PostgresOptions
+	as    identity
+	inst  installation
+	mu    sync.Mutex
+	child *child
+}
+
+// StartPostgres makes the cluster where there is none, starts a server on it and waits until it answers. It fails with
+// ErrNoBinaries where PostgreSQL is not installed. The caller keeps two programs from starting on one Dir (see Start).
+func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
+	p := &Postgres{opts: o, as: serverIdentity()}
+	if path := filepath.Join(p.socketDir(), ".s.PGSQL."+socketPort); len(path) > maxSocketPath {
+		return nil, fmt.Errorf("the socket path %s is %d bytes long, the system allows %d: set EXCHEQUER_STATE to a shorter folder", path, len(path), maxSocketPath)
+	}
+	want, err := p.clusterMajor()
+	if err != nil {
+		return nil, err
+	}
+	if p.inst, err = findPostgres(want); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{o.Dir, p.socketDir()} {
+		if err := p.as.ownDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.as.mayPass(o.Dir); err != nil {
+		return nil, err
+	}
+	if want == 0 {
+		if err := p.initialise(); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.createDatabase(ctx); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// URL is the owner's address of the default database.
+func (p *Postgres) URL() string { return p.databaseURL(databaseName) }
+
+// Stop ends the server: a fast shutdown with a checkpoint, after 20 seconds an immediate one.
+func (p *Postgres) Stop() {
+	if c := p.current(); c != nil {
+		c.stop(syscall.SIGINT, syscall.SIGQUIT, stopPatience)
+	}
+}
+
+// Kill ends a throwaway server at once, without a checkpoint: nobody reads its data again.
+func (p *Postgres) Kill() {
+	if c := p.current(); c != nil {
+		c.stop(syscall.SIGQUIT, syscall.SIGKILL, stopPatience)
+	}
+}
+
+func (p *Postgres) databaseURL(name string) string {
+	q := url.Values{"host": {p.socketDir()}, "port": {socketPort}, "sslmode": {"disable"}}
+	return "postgres://" + clusterUser + "@/" + name + "?" + q.Encode()
+}
+
+func (p *Postgres) dataDir() string   { return filepath.Join(p.opts.Dir, "data") }
+func (p *Postgres) socketDir() string { return filepath.Join(p.opts.Dir, "s") }
+func (p *Postgres) logPath() string   { return filepath.Join(p.opts.Dir, "log") }
+
+func (p *Postgres) current() *child {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.child
+}
+
+// clusterMajor gives the version that wrote the data, 0 where there are none yet.
+func (p *Postgres) clusterMajor() (int, error) {
+	text, err := os.ReadFile(filepath.Join(p.dataDir(), "PG_VERSION"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, folderError(p.dataDir(), err)
+	}
+	return parseMajor(string(text))
+}
+
+// initialise makes the cluster beside its final place and renames it, so that a half-made one is never started.
+func (p *Postgres) initialise() error {
+	fresh := p.dataDir() + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return folderError(fresh, err)
+	}
+	args := []string{"-D", fresh, "-U", clusterUser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--data-checksums"}
+	if p.opts.Throwaway {
+		args = append(args, "--no-sync")
+	}
+	log, err := p.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	// trust is safe because the socket stands in a folder that only the servers' user (and root) can enter.
+	if err := run(p.command("initdb", args, log)); err != nil {
+		return fmt.Errorf("initdb failed: %w: %s", err, p.logTail())
+	}
+	return os.Rename(fresh, p.dataDir())
+}
+
+// start runs the server and waits until it answers. Where it ends at once it is tried again for a while: what a kill -9
+// left behind (a postmaster still stopping, children with the shared memory) goes away by itself.
+func (p *Postgres) start(ctx context.Context) error {
+	deadline := time.Now().Add(retryPatience)
+	for {
+		err := p.startOnce(ctx)
+		var early *endedError
+		if err == nil || !errors.As(err, &early) || time.Now().After(deadline) {
+			return err
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Postgres) startOnce(ctx context.Context) error {
+	if err := p.awaitPredecessor(ctx); err != nil {
+		return err
+	}
+	log, err := p.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c, err := start(p.command("postgres", p.serverArgs(), log))
+	if err != nil {
+		return err
+	}
+	if err := p.awaitReady(ctx, c); err != nil {
+		c.stop(syscall.SIGINT, syscall.SIGQUIT, stopPatience)
+		return err
+	}
+	p.mu.Lock()
+	p.child = c
+	p.mu.Unlock()
+	return nil
+}
+
+func (p *Postgres) serverArgs() []string {
+	settings := []string{"listen_addresses=", "unix_socket_directories=" + p.socketDir(), "port=" + socketPort, "timezone=UTC", "log_timezone=UTC", "max_connections=200"}
+	if p.opts.Throwaway {
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off", "shared_buffers=64MB")
+	}
+	args := []string{"-D", p.dataDir()}
+	for _, s := range append(settings, p.opts.Settings...) {
+		args = append(args, "-c", s)
+	}
+	return args
+}
+
+func (p *Postgres) command(name string, args []string, log *os.File) command {
+	return command{
+		path: filepath.Join(p.inst.bin, name), args: args, dir: p.opts.Dir, output: log, as: p.as,
+		env: []string{"PATH=" + p.inst.bin + ":/usr/bin:/bin", "HOME=" + p.opts.Dir, "LC_ALL=C", "TZ=UTC"},
+	}
+}
+
+// awaitReady waits until the server accepts connections, and makes sure that it is the one just started: on a folder
+// that another server holds, a plain connection test would succeed against that one.
+func (p *Postgres) awaitReady(ctx context.Context, c *child) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		if !c.alive() {
+			return &endedError{reason: c.err, log: p.logTail()}
+		}
+		if pf := readPidFile(p.dataDir()); pf.pid == c.pid && pf.ready && p.ping(ctx) == nil {
+			return nil
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("PostgreSQL did not become ready, see %s: %w", p.logPath(), err)
+		}
+	}
+}
+
+func (p *Postgres) ping(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.databaseURL("postgres"))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func (p *Postgres) createDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.databaseURL("postgres"))
+	if err != nil {
+		return fmt.Errorf("connecting to the server just started: %w", err)
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", databaseName).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+databaseName)
+	return err
+}
+
+func (p *Postgres) openLog() (*os.File, error) {
+	// The file is opened here and inherited, so that the server needs no right on the folder above it.
+	f, err := os.OpenFile(p.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, folderError(p.opts.Dir, err)
+	}
+	return f, nil
+}
+
+// logTail gives the last lines the server wrote, on one line.
+func (p *Postgres) logTail() string {
+	text, err := os.ReadFile(p.logPath())
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], " / ")
+}
+
+// endedError is a server that ended before it was ready.
+type endedError struct {
+	reason error
+	log    string
+}
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("the server ended before it was ready (%v): %s", e.reason, e.log)
+}
+
+// pidFile is what a postmaster writes about itself into its data folder.
+type pidFile struct {
+	pid   int
+	ready bool
+}
+
+func readPidFile(dataDir string) pidFile {
+	text, err := os.ReadFile(filepath.Join(dataDir, "postmaster.pid"))
+	if err != nil {
+		return pidFile{}
+	}
+	lines := strings.Split(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
+	if err != nil {
+		return pidFile{}
+	}
+	const statusLine = 7 // counted from 0: miscadmin.h, LOCK_FILE_LINE_PM_STATUS
+	return pidFile{pid: pid, ready: len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready"}
+}
+
+// pause waits, or answers the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
