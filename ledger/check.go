@@ -1,0 +1,127 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Lengths of a transaction's texts, in bytes.
+const (
+	maxReference = 128
+	maxKind      = 64
+	maxLink      = 128
+)
+
+// check says whether a transaction is well formed, before any account is looked at.
+func check(t *Transaction) (Result, bool) {
+	if field := malformed(t); field != "" {
+		return Result{Code: InvalidField, Field: field}, false
+	}
+	switch {
+	case len(t.Postings) == 0:
+		return Result{Code: NoPostings, Field: "postings"}, false
+	case len(t.Postings) > MaxPostings:
+		return Result{Code: TooManyPostings, Field: "postings"}, false
+	}
+	if len(t.Metadata) > 0 {
+		if b, err := json.Marshal(t.Metadata); err != nil || len(b) > MaxMetadata {
+			return Result{Code: MetadataTooLarge, Field: "metadata"}, false
+		}
+	}
+	for i, p := range t.Postings {
+		if p.Amount <= 0 {
+			return Result{Code: InvalidAmount, Field: postingField(i, "amount")}, false
+		}
+		if p.Debit == p.Credit {
+			return Result{Code: SameAccount, Field: postingField(i, "credit"), Account: p.Credit}, false
+		}
+	}
+	return Result{}, true
+}
+
+// malformed names the first field that is empty, too long or not of its form.
+func malformed(t *Transaction) string {
+	switch {
+	case !bookForm.MatchString(t.Book):
+		return "book"
+	case t.Reference == "" || !wellFormed(t.Reference, maxReference):
+		return "reference"
+	case t.Kind == "" || !wellFormed(t.Kind, maxKind):
+		return "kind"
+	case !wellFormed(t.Link, maxLink):
+		return "link"
+	case t.Occurred.IsZero() || !sensible(t.Occurred):
+		return "occurred"
+	case t.Day.IsZero() || !sensible(t.Day) || !isDay(t.Day):
+		return "day"
+	}
+	for k, v := range t.Metadata {
+		if strings.ContainsRune(k, 0) || strings.ContainsRune(v, 0) {
+			return "metadata" // jsonb cannot hold it
+		}
+	}
+	return ""
+}
+
+// wellFormed allows what every journal format can carry unquoted: no space, quote, bracket, comma or semicolon.
+func wellFormed(s string, most int) bool {
+	if len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("-._:/#+=@", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func sensible(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
+
+func postingField(i int, name string) string { return fmt.Sprintf("postings[%d].%s", i, name) }
+
+// differs names the first field in which two transactions of one reference are not the same, "" when they are equal.
+func differs(a, b *Transaction) string {
+	switch {
+	case a.Kind != b.Kind:
+		return "kind"
+	case !stored(a.Occurred).Equal(stored(b.Occurred)):
+		return "occurred"
+	case !a.Day.Equal(b.Day):
+		return "day"
+	case len(a.Postings) != len(b.Postings):
+		return "postings"
+	}
+	for i, p := range a.Postings {
+		q := b.Postings[i]
+		switch {
+		case p.Debit != q.Debit:
+			return postingField(i, "debit")
+		case p.Credit != q.Credit:
+			return postingField(i, "credit")
+		case p.Amount != q.Amount:
+			return postingField(i, "amount")
+		case p.Currency != q.Currency:
+			return postingField(i, "currency")
+		}
+	}
+	if a.Link != b.Link {
+		return "link"
+	}
+	if len(a.Metadata) != len(b.Metadata) {
+		return "metadata"
+	}
+	for k, v := range a.Metadata {
+		if w, ok := b.Metadata[k]; !ok || v != w {
+			return "metadata"
+		}
+	}
+	return ""
+}
+
+// stored is an instant as PostgreSQL keeps it, so that a repeated transaction equals its first.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

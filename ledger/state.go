@@ -1,0 +1,167 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// state is a book as it stands with the batch's accounts locked; decide moves it on.
+type state struct {
+	accounts      map[string]*account
+	known         map[string]*entry // by reference
+	closedThrough time.Time
+	recorded      time.Time
+	ids           []int64 // reserved, rising
+}
+
+// account is an account's definition and totals.
+type account struct {
+	code           string
+	currency       string
+	normal         Side
+	limits         Limits
+	closed         bool
+	debitsPosted   int64
+	creditsPosted  int64
+	debitsPending  int64
+	creditsPending int64
+	touched        bool
+}
+
+// entry is a transaction that has an id.
+type entry struct {
+	id        int64
+	effective time.Time
+	tx        *Transaction
+}
+
+func (s *state) scanBalances(rows pgx.Rows) error {
+	var a account
+	_, err := pgx.ForEachRow(rows,
+		[]any{&a.code, &a.debitsPosted, &a.creditsPosted, &a.debitsPending, &a.creditsPending}, func() error {
+			one := a
+			s.accounts[a.code] = &one
+			return nil
+		})
+	return err
+}
+
+func (s *state) scanDefinitions(rows pgx.Rows) error {
+	var d account
+	_, err := pgx.ForEachRow(rows, []any{&d.code, &d.currency, &d.normal, &d.limits, &d.closed}, func() error {
+		if a := s.accounts[d.code]; a != nil {
+			a.currency, a.normal, a.limits, a.closed = d.currency, d.normal, d.limits, d.closed
+		}
+		return nil
+	})
+	return err
+}
+
+func (s *state) scanReferences(rows pgx.Rows) error {
+	for rows.Next() {
+		e := &entry{tx: &Transaction{}}
+		var metadata []byte
+		err := rows.Scan(&e.id, &e.tx.Reference, &e.tx.Kind, &e.tx.Occurred, &e.tx.Day, &e.effective, &e.tx.Link, &metadata)
+		if err == nil && metadata != nil {
+			err = json.Unmarshal(metadata, &e.tx.Metadata)
+		}
+		if err != nil {
+			return err
+		}
+		s.known[e.tx.Reference] = e
+	}
+	return rows.Err()
+}
+
+func (s *state) scanClosedThrough(rows pgx.Rows) error {
+	var through *time.Time
+	_, err := pgx.ForEachRow(rows, []any{&through}, func() error {
+		if through != nil {
+			s.closedThrough = *through
+		}
+		return nil
+	})
+	return err
+}
+
+// readPostings completes the transactions found by reference, so that a repeated one can be compared.
+func (s *state) readPostings(ctx context.Context, tx pgx.Tx, book string) error {
+	byID := make(map[int64]*Transaction, len(s.known))
+	ids := make([]int64, 0, len(s.known))
+	for _, e := range s.known {
+		byID[e.id] = e.tx
+		ids = append(ids, e.id)
+	}
+	slices.Sort(ids)
+	batch := &pgx.Batch{}
+	batch.Queue(sqlPin)
+	batch.Queue(sqlReadPostings, book, ids).Query(func(rows pgx.Rows) error {
+		var id int64
+		var p Posting
+		_, err := pgx.ForEachRow(rows, []any{&id, &p.Debit, &p.Credit, &p.Amount, &p.Currency}, func() error {
+			byID[id].Postings = append(byID[id].Postings, p)
+			return nil
+		})
+		return err
+	})
+	batch.Queue(sqlUnpin)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fault("read what a reference stands for", err)
+	}
+	return nil
+}
+
+// Plans. A connection keeps a statement's plan, and one made while a table was small scans the whole table once it is
+// large. So the shapes leave nothing to choose: each key is looked up by itself (LATERAL with OFFSET 0 or FOR UPDATE
+// cannot be turned into another join), balances are written through their unique index (ON CONFLICT), and sequential
+// scans are switched off where the plan is made, between sqlPin and sqlUnpin; the caller's setting is put back, and a
+// failure in between rolls it back.
+const (
+	sqlPin = `
+SELECT current_setting('transaction_isolation'),
+       set_config('ledger.callers_seqscan', current_setting('enable_seqscan'), true),
+       set_config('enable_seqscan', 'off', true)`
+
+	sqlUnpin = `SELECT set_config('enable_seqscan', current_setting('ledger.callers_seqscan'), true)`
+
+	// Rows are locked in the order of the array.
+	sqlLockBalances = `
+SELECT b.account, b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending
+FROM unnest($2::text[]) AS w (code)
+CROSS JOIN LATERAL (
+    SELECT account, debits_posted, credits_posted, debits_pending, credits_pending
+    FROM ledger.balances WHERE book = $1 AND account = w.code FOR UPDATE
+) b`
+
+	sqlReadDefinitions = `
+SELECT a.code, a.currency, a.normal_side, a.limits, a.closed
+FROM unnest($2::text[]) AS w (code)
+CROSS JOIN LATERAL (
+    SELECT code, currency, normal_side, limits, closed IS NOT NULL AS closed
+    FROM ledger.accounts WHERE book = $1 AND code = w.code OFFSET 0
+) a`
+
+	sqlReadReferences = `
+SELECT t.id, t.reference, t.kind, t.occurred, t.asked_day, t.effective_day, t.link, t.metadata
+FROM unnest($2::text[]) AS w (reference)
+CROSS JOIN LATERAL (
+    SELECT id, reference, kind, occurred, asked_day, effective_day, link, metadata
+    FROM ledger.transactions WHERE book = $1 AND reference = w.reference OFFSET 0
+) t`
+
+	sqlReadClosedThrough = `SELECT closed_through FROM ledger.books WHERE book = $1`
+
+	sqlReserve = `SELECT array_agg(nextval('ledger.transaction_id')) FROM generate_series(1, $1::integer)`
+
+	sqlReadPostings = `
+SELECT p.transaction_id, p.debit_account, p.credit_account, p.amount, p.currency
+FROM unnest($2::bigint[]) AS w (id)
+CROSS JOIN LATERAL (
+    SELECT transaction_id, debit_account, credit_account, amount, currency
+    FROM ledger.postings WHERE book = $1 AND transaction_id = w.id ORDER BY line OFFSET 0
+) p`
+)
