@@ -67,6 +67,22 @@ func start(c command) (*child, error) {
 	return ch, nil
 }
 
+// maxLog is the size above which a server's log is begun anew when the server starts.
+const maxLog = 16 << 20
+
+// openLog opens a server's log to append to. The server inherits it and so needs no right on the folder above.
+func openLog(path string) (*os.File, error) {
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		flags |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, folderError(path, err)
+	}
+	return f, nil
+}
+
 // run starts the command, waits for its end and fails when it does.
 func run(c command) error {
 	ch, err := start(c)

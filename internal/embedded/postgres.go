@@ -139,7 +139,7 @@ func (p *Postgres) initialise() error {
 	if p.opts.Throwaway {
 		args = append(args, "--no-sync")
 	}
-	log, err := p.openLog()
+	log, err := openLog(p.logPath())
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (p *Postgres) startOnce(ctx context.Context) error {
 	if err := p.awaitPredecessor(ctx); err != nil {
 		return err
 	}
-	log, err := p.openLog()
+	log, err := openLog(p.logPath())
 	if err != nil {
 		return err
 	}
@@ -247,15 +247,6 @@ func (p *Postgres) createDatabase(ctx context.Context) error {
 	}
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+databaseName)
 	return err
-}
-
-func (p *Postgres) openLog() (*os.File, error) {
-	// The file is opened here and inherited, so that the server needs no right on the folder above it.
-	f, err := os.OpenFile(p.logPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, folderError(p.opts.Dir, err)
-	}
-	return f, nil
 }
 
 // logTail gives the last lines the server wrote, on one line.
