@@ -1,16 +1,171 @@
 package fee
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Schedules holds every loaded schedule. It never changes after Load and may be used by many goroutines.
-type Schedules struct{}
+type Schedules struct {
+	tariffs map[string]*tariff
+}
 
-// Load reads *.yaml and parameters/*.yaml of fsys. Any fault refuses the whole set, with file, line and reason.
-func Load(fsys fs.FS) (*Schedules, error) { return nil, errors.New("loading is not finished") }
+// Load reads *.yaml and parameters/*.yaml of fsys and runs the examples of every schedule. Any fault refuses the whole
+// set, with file, line and reason of each fault found: a service must not go on with half of the law.
+func Load(fsys fs.FS) (*Schedules, error) {
+	parameters, err := loadParameters(fsys)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Glob(fsys, "*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("listing the schedules: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("there is no schedule (*.yaml) in the folder of schedules")
+	}
+	s := &Schedules{tariffs: map[string]*tariff{}}
+	var faults []error
+	for _, file := range files {
+		t, err := loadTariff(fsys, file, parameters)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case s.tariffs[t.service] != nil:
+			faults = append(faults, fmt.Errorf("%s: the service %s has a schedule already", file, t.service))
+		default:
+			s.tariffs[t.service] = t
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return s, nil
+}
 
-// Quote works out what a request costs. Refusals are *problem.Error: NotFound for an unknown service, Invalid (with
-// Field) for inputs, Refused (with Act) where the law gives no certain amount.
-func (s *Schedules) Quote(req Request) (*Quote, error) { return nil, errors.New("quoting is not finished") }
+// loader reads one file and gathers its faults.
+type loader struct {
+	file   string
+	source []byte
+	tree   *ast.File
+	faults []error
+}
+
+// read decodes a file strictly: unknown and repeated keys are faults.
+func read(fsys fs.FS, file string, into any) (*loader, error) {
+	source, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	l := &loader{file: file, source: source}
+	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
+		return nil, l.decodeFault(err)
+	}
+	if len(l.tree.Docs) != 1 {
+		return nil, fmt.Errorf("%s:1: a file holds exactly one YAML document, this one %d", file, len(l.tree.Docs))
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(into); err != nil {
+		return nil, l.decodeFault(err)
+	}
+	return l, nil
+}
+
+// decodeFault turns the YAML reader's error, which knows its token, into file, line and reason.
+func (l *loader) decodeFault(err error) error {
+	var located yaml.Error
+	if errors.As(err, &located) && located.GetToken() != nil {
+		return fmt.Errorf("%s:%d: %s", l.file, located.GetToken().Position.Line, located.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", l.file, err)
+}
+
+// fault records what is wrong at a path within the document, such as components[0].versions[2].from.
+func (l *loader) fault(at, format string, args ...any) {
+	l.faults = append(l.faults, fmt.Errorf("%s:%d: %s", l.file, l.line(at), fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) needIf(wrong bool, at, format string, args ...any) {
+	if wrong {
+		l.fault(at, format, args...)
+	}
+}
+
+// line finds the line of a path, or of the nearest thing above it that is written in the file.
+func (l *loader) line(at string) int {
+	for at != "" {
+		if p, err := yaml.PathString("$." + at); err == nil {
+			if node, err := p.FilterFile(l.tree); err == nil && node != nil {
+				return startOf(node)
+			}
+		}
+		at = at[:max(strings.LastIndexAny(at, ".["), 0)]
+	}
+	return 1
+}
+
+// startOf gives the line of a node; that of a mapping is the line of its first key, not of its first colon.
+func startOf(node ast.Node) int {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 {
+			return n.Values[0].Key.GetToken().Position.Line
+		}
+	case *ast.MappingValueNode:
+		return n.Key.GetToken().Position.Line
+	}
+	return node.GetToken().Position.Line
+}
+
+// hash is the SHA-256 over the files in the order of their names, each preceded by its name and length, so that no
+// two different sets of files can give the same text to hash.
+func hash(files map[string][]byte) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(sum, "%s\n%d\n", name, len(files[name]))
+		sum.Write(files[name])
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// parameter is a dated value that schedules share.
+type parameter struct {
+	loader   *loader
+	name     string
+	periods  []period
+	versions []parameterValue
+}
+
+// loadParameters reads parameters/*.yaml by the parameter's name.
+func loadParameters(fsys fs.FS) (map[string]*parameter, error) {
+	files, err := fs.Glob(fsys, "parameters/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("listing the parameters: %w", err)
+	}
+	out := map[string]*parameter{}
+	var faults []error
+	for _, file := range files {
+		var doc parameterDoc
+		l, err := read(fsys, file, &doc)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		l.needIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
+			"the parameter %q must stand in a file of its own name", doc.Parameter)
+		out[doc.Parameter] = l.parameter(&doc)
+		faults = append(faults, l.faults...)
+	}
+	return out, errors.Join(faults...)
+}

@@ -1,0 +1,120 @@
+package fee
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/problem"
+)
+
+// CaseResult is what came of one row of a file of worked cases. Want and Got are a total in đồng, or `refused`.
+type CaseResult struct {
+	ID      string `json:"id"`
+	Service string `json:"service"`
+	Date    string `json:"date"`
+	Want    string `json:"want"`
+	Got     string `json:"got"`
+	OK      bool   `json:"ok"`
+	Reason  string `json:"reason,omitempty"` // what differs, or why it was refused
+}
+
+// refused is the total of a case that expects a refusal.
+const refused = "refused"
+
+// CheckCases works out every row of a CSV of worked cases and compares the total and, where the row has lines, their
+// amounts in order; whatever else stands in the lines is notes. The columns are id, service, date, inputs, total_vnd
+// and lines (the last may be missing), found by their names in the first row. Only the named services are looked at,
+// all when there are none. A difference is a result, not an error; an error is a file that is no such CSV.
+func CheckCases(r io.Reader, s *Schedules, services []string) ([]CaseResult, error) {
+	rows := csv.NewReader(r)
+	head, err := rows.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading the first row of the cases: %w", err)
+	}
+	columns := map[string]int{}
+	for i, name := range head {
+		columns[name] = i
+	}
+	for _, name := range []string{"id", "service", "date", "inputs", "total_vnd"} {
+		if _, ok := columns[name]; !ok {
+			return nil, fmt.Errorf("the cases have no column %q: the first row must name id, service, date, inputs, total_vnd", name)
+		}
+	}
+	var results []CaseResult
+	for {
+		row, err := rows.Read()
+		if err == io.EOF {
+			return results, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the cases: %w", err)
+		}
+		if len(services) > 0 && !slices.Contains(services, row[columns["service"]]) {
+			continue
+		}
+		one := CaseResult{ID: row[columns["id"]], Service: row[columns["service"]], Date: row[columns["date"]],
+			Want: row[columns["total_vnd"]]}
+		lines := ""
+		if i, ok := columns["lines"]; ok {
+			lines = row[i]
+		}
+		one.compare(s, row[columns["inputs"]], lines)
+		results = append(results, one)
+	}
+}
+
+// compare fills in what came of the case.
+func (c *CaseResult) compare(s *Schedules, inputs, lines string) {
+	date, err := calendar.ParseDate(c.Date)
+	if err != nil {
+		c.Reason = err.Error()
+		return
+	}
+	q, err := s.Quote(Request{Service: c.Service, Date: date, Inputs: json.RawMessage(inputs)})
+	if err != nil {
+		c.Reason = err.Error()
+		refusal, ok := errors.AsType[*problem.Error](err)
+		if ok && refusal.Code != problem.NotFound { // a service that is not there is not an amount that is refused
+			c.Got = refused
+		}
+		c.OK = c.Got == refused && c.Want == refused
+		return
+	}
+	c.Got = strconv.FormatInt(q.TotalVND, 10)
+	if c.Got != c.Want {
+		c.Reason = "the total differs; the quote has " + brief(q)
+		return
+	}
+	if c.Reason = differingLines(q, lines); c.Reason == "" {
+		c.OK = true
+	}
+}
+
+// differingLines compares the amounts of a case's lines, in order, with those of the quote.
+func differingLines(q *Quote, text string) string {
+	if text == "" {
+		return ""
+	}
+	var want []struct {
+		Code   string `json:"code"`
+		Amount int64  `json:"amount"`
+	}
+	if err := json.Unmarshal([]byte(text), &want); err != nil {
+		return "the lines of the case are not a JSON list of objects with `amount` in whole đồng"
+	}
+	if len(want) != len(q.Lines) {
+		return fmt.Sprintf("the case has %d lines, the quote %d: %s", len(want), len(q.Lines), brief(q))
+	}
+	for i := range want {
+		if want[i].Amount != q.Lines[i].Amount {
+			return fmt.Sprintf("line %d (%s) should be %d; the quote has %s", i+1, want[i].Code, want[i].Amount, brief(q))
+		}
+	}
+	return ""
+}

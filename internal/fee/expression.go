@@ -1,0 +1,183 @@
+package fee
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"github.com/shopspring/decimal"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/money"
+)
+
+// maxCost bounds an expression, in CEL's cost units: a condition over a dozen inputs costs under 100. What could cost
+// more is refused when the schedule is loaded; the same bound stops it at run time should the estimate be wrong.
+const maxCost = 1000
+
+// givenPrefix makes given(x) a variable of its own; no input can have such a name.
+const givenPrefix = "@given_"
+
+// language is CEL as one schedule sees it: its variables, decimals, dates, and no loops.
+type language struct {
+	env   *cel.Env
+	slots map[string]int
+	kinds []valueKind
+}
+
+// newLanguage declares the variables. Macros are cleared because comprehensions are the only loops of CEL.
+func newLanguage(variables []variable) (*language, error) {
+	l := &language{slots: map[string]int{}}
+	options := []cel.EnvOption{
+		cel.ClearMacros(), cel.Macros(cel.GlobalMacro("given", 1, expandGiven)),
+		function("dec", "dec_string", []*cel.Type{cel.StringType}, decimalType, decOfString),
+		function("dec", "dec_int", []*cel.Type{cel.IntType}, decimalType, decOfInt),
+		function("date", "date_string", []*cel.Type{cel.StringType}, dateType, dateOfString),
+		function("div", "div_decimal", []*cel.Type{decimalType, decimalType, cel.IntType, cel.StringType}, decimalType, divide),
+		operator(operators.Add, "add_decimal", decimalType, decimalType),
+		operator(operators.Subtract, "subtract_decimal", decimalType, decimalType),
+		operator(operators.Multiply, "multiply_decimal", decimalType, decimalType),
+		cel.Function(operators.Negate, cel.Overload("negate_decimal", []*cel.Type{decimalType}, decimalType)),
+	}
+	for _, op := range []struct{ sign, word string }{
+		{operators.Less, "less"}, {operators.LessEquals, "less_equals"},
+		{operators.Greater, "greater"}, {operators.GreaterEquals, "greater_equals"},
+	} {
+		options = append(options, operator(op.sign, op.word+"_decimal", decimalType, cel.BoolType),
+			operator(op.sign, op.word+"_date", dateType, cel.BoolType))
+	}
+	for i, v := range variables {
+		if _, taken := l.slots[v.name]; taken {
+			return nil, fmt.Errorf("the name %q is used twice among inputs, parameters and components", v.name)
+		}
+		l.slots[v.name] = i
+		l.kinds = append(l.kinds, v.kind)
+		options = append(options, cel.Variable(v.name, v.kind.celType()), cel.Variable(givenPrefix+v.name, cel.BoolType))
+	}
+	env, err := cel.NewEnv(options...)
+	if err != nil {
+		return nil, fmt.Errorf("declaring the variables: %w", err)
+	}
+	l.env = env
+	return l, nil
+}
+
+// operator declares an overload without a binding: the standard binding dispatches on the traits of the operand, and
+// giving one here would contradict it.
+func operator(sign, id string, operand, result *cel.Type) cel.EnvOption {
+	return cel.Function(sign, cel.Overload(id, []*cel.Type{operand, operand}, result))
+}
+
+func function(name, id string, args []*cel.Type, result *cel.Type, do func(...ref.Val) ref.Val) cel.EnvOption {
+	return cel.Function(name, cel.Overload(id, args, result, cel.FunctionBinding(do)))
+}
+
+func decOfString(args ...ref.Val) ref.Val {
+	d, err := parseDecimal(string(args[0].(types.String)))
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return number{d}
+}
+
+func decOfInt(args ...ref.Val) ref.Val {
+	return number{decimal.NewFromInt(int64(args[0].(types.Int)))}
+}
+
+func dateOfString(args ...ref.Val) ref.Val {
+	d, err := calendar.ParseDate(string(args[0].(types.String)))
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return day{d}
+}
+
+// divide is the only division of the language: its scale and rounding are said, because most quotients have no end.
+func divide(args ...ref.Val) ref.Val {
+	a, b := args[0].(number).Decimal, args[1].(number).Decimal
+	scale, rounding := int64(args[2].(types.Int)), money.Rounding(args[3].(types.String))
+	if b.IsZero() || scale < 0 || scale > 12 || rounding == money.Exact || !rounding.Valid() {
+		return types.NewErr("div(%s, %s, %d, %q): divide by other than 0, to 0 to 12 places, with a named rounding", a, b, scale, rounding)
+	}
+	quotient, err := divided(a, b, int32(scale), rounding)
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return number{quotient}
+}
+
+// divided rounds the exact quotient once. The remainder decides what lies beyond the scale, so that no digit that was
+// cut off earlier can turn a half into less than a half.
+func divided(a, b decimal.Decimal, scale int32, rounding money.Rounding) (decimal.Decimal, error) {
+	quotient, rest := a.QuoRem(b, scale+1)
+	if !rest.IsZero() { // one more digit, not 0 and not 5, stands for the endless rest
+		sticky := decimal.New(1, -(scale + 2))
+		if a.Sign()*b.Sign() < 0 {
+			sticky = sticky.Neg()
+		}
+		quotient = quotient.Add(sticky)
+	}
+	return rounding.Round(quotient, scale)
+}
+
+// expandGiven turns given(x) into the variable that says whether the caller sent x.
+func expandGiven(help cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+	if args[0].Kind() != ast.IdentKind {
+		return nil, help.NewError(args[0].ID(), "given() takes the name of an input")
+	}
+	return help.NewIdent(givenPrefix + args[0].AsIdent()), nil
+}
+
+// compile checks an expression against the wanted type and its cost, and makes it ready to run.
+func (l *language) compile(text string, want *cel.Type) (cel.Program, error) {
+	checked, issues := l.env.Compile(text)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("%q: %s", text, strings.Join(strings.Fields(issues.Err().Error()), " "))
+	}
+	if !checked.OutputType().IsExactType(want) {
+		return nil, fmt.Errorf("%q gives a %s where a %s is needed", text, checked.OutputType(), want)
+	}
+	estimate, err := l.env.EstimateCost(checked, sizes{})
+	if err != nil {
+		return nil, fmt.Errorf("%q: estimating its cost: %w", text, err)
+	}
+	if estimate.Max > maxCost {
+		return nil, fmt.Errorf("%q may cost %d units; at most %d are allowed: make it simpler", text, estimate.Max, maxCost)
+	}
+	return l.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+}
+
+// condition is a compiled yes-or-no expression; nil always holds.
+type condition struct{ program cel.Program }
+
+func (l *language) condition(text string) (*condition, error) {
+	if text == "" {
+		return nil, nil
+	}
+	program, err := l.compile(text, cel.BoolType)
+	if err != nil {
+		return nil, err
+	}
+	return &condition{program}, nil
+}
+
+func (c *condition) holds(r *run) (bool, error) {
+	if c == nil {
+		return true, nil
+	}
+	out, err := r.eval(c.program)
+	if err != nil {
+		return false, err
+	}
+	b, ok := out.(types.Bool)
+	if !ok {
+		return false, errors.New("a condition gave no yes or no")
+	}
+	return bool(b), nil
+}

@@ -1,0 +1,229 @@
+package fee
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/problem"
+)
+
+// input is a declared input, compiled. Its place in the schedule's list is its slot.
+type input struct {
+	name      string
+	label     names
+	kind      valueKind
+	required  bool
+	preset    *value // the default
+	presetBy  int    // slot of the date it defaults to; fromRequest for the request's date, none for none
+	min, max  *decimal.Decimal
+	places    int32
+	allowed   []string
+	spellings []string // name and aliases
+}
+
+// Places from which a date may be taken, besides slots.
+const (
+	none        = -1
+	fromRequest = -2
+)
+
+func (l *loader) input(doc inputDoc, at string) input {
+	in := input{
+		name: doc.Name, label: doc.Label, kind: kindNames[doc.Type], required: doc.Required, presetBy: none,
+		places: doc.Places, allowed: doc.Values, spellings: append([]string{doc.Name}, doc.Aliases...),
+	}
+	l.needIf(!identifier(doc.Name), at+".name", "an input needs a name of small letters, digits and _; %q is none", doc.Name)
+	l.needIf(in.kind == 0, at+".type", "type %q is none of decimal, int, date, enum, bool", doc.Type)
+	l.needIf(in.kind == kindEnum && len(doc.Values) == 0, at, "the enum %q needs values", doc.Name)
+	l.needIf(in.kind != kindEnum && len(doc.Values) > 0, at+".values", "only an enum has values")
+	l.needIf(in.kind != kindDecimal && doc.Places != 0, at+".places", "only a decimal has places")
+	in.min, in.max = l.bound(doc.Min, at+".min"), l.bound(doc.Max, at+".max")
+	if doc.Default != "" {
+		v, err := in.parse(string(doc.Default))
+		if err != nil {
+			l.fault(at+".default", "the default of %q: %v", doc.Name, err)
+		}
+		in.preset = &v
+	}
+	return in
+}
+
+func (l *loader) bound(text quoted, at string) *decimal.Decimal {
+	if text == "" {
+		return nil
+	}
+	d, err := parseDecimal(string(text))
+	if err != nil {
+		l.fault(at, "%v", err)
+	}
+	return &d
+}
+
+// parse reads the text of one value: a JSON number or string without its quotes.
+func (in *input) parse(text string) (value, error) {
+	v := value{set: true, kind: in.kind}
+	switch in.kind {
+	case kindDecimal, kindInt:
+		return in.parseNumber(text)
+	case kindDate:
+		d, err := calendar.ParseDate(text)
+		v.date = d
+		return v, err
+	case kindEnum:
+		if !slices.Contains(in.allowed, text) {
+			return v, fmt.Errorf("%q is not allowed: use one of %s", text, strings.Join(in.allowed, ", "))
+		}
+		v.text = text
+	case kindBool:
+		if text != "true" && text != "false" {
+			return v, fmt.Errorf("%q is neither true nor false", text)
+		}
+		v.yes = text == "true"
+	}
+	return v, nil
+}
+
+func (in *input) parseNumber(text string) (value, error) {
+	v := value{set: true, kind: in.kind}
+	d, err := parseDecimal(text)
+	if err != nil {
+		return v, err
+	}
+	if !d.Equal(d.Truncate(in.places)) { // an int has 0 places
+		if in.places == 0 {
+			return v, fmt.Errorf("%s is not a whole number", text)
+		}
+		return v, fmt.Errorf("%s has more than %d decimal places", text, in.places)
+	}
+	if in.min != nil && d.LessThan(*in.min) {
+		return v, fmt.Errorf("%s is below the least allowed, %s", text, in.min)
+	}
+	if in.max != nil && d.GreaterThan(*in.max) {
+		return v, fmt.Errorf("%s is over the most allowed, %s", text, in.max)
+	}
+	v.dec = d
+	return v, nil
+}
+
+// jsonText gives the text of a JSON value of a kind that suits the input; a number may come as a string, because that
+// is how a client sends a decimal it does not want to be rounded on the way.
+func (in *input) jsonText(raw json.RawMessage) (string, error) {
+	switch first := raw[0]; {
+	case first == '"' && in.kind != kindBool:
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err
+	case (first == '-' || first >= '0' && first <= '9') && (in.kind == kindDecimal || in.kind == kindInt):
+		return string(raw), nil
+	case (first == 't' || first == 'f') && in.kind == kindBool:
+		return string(raw), nil
+	}
+	return "", fmt.Errorf("needs %s", map[valueKind]string{
+		kindDecimal: "a number", kindInt: "a whole number", kindDate: "a date in the form YYYY-MM-DD",
+		kindEnum: "one of " + strings.Join(in.allowed, ", "), kindBool: "true or false",
+	}[in.kind])
+}
+
+// readInputs fills the slots of the inputs from a JSON object. Unknown and repeated keys are refused: a misspelt name
+// must not silently leave a default in place.
+func (t *tariff) readInputs(raw json.RawMessage, on calendar.Date, slots []value) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		raw = json.RawMessage("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return problem.AtField(problem.Invalid, "inputs", "the inputs must be one JSON object")
+	}
+	for dec.More() {
+		var text json.RawMessage
+		key, err := dec.Token()
+		if err == nil {
+			err = dec.Decode(&text)
+		}
+		if err != nil {
+			return problem.AtField(problem.Invalid, "inputs", "the inputs are not well-formed JSON")
+		}
+		if err := t.readInput(key.(string), text, slots); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return problem.AtField(problem.Invalid, "inputs", "the inputs are not well-formed JSON")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return problem.AtField(problem.Invalid, "inputs", "nothing may follow the JSON object of the inputs")
+	}
+	return t.fillDefaults(on, slots)
+}
+
+func (t *tariff) readInput(key string, raw json.RawMessage, slots []value) error {
+	slot, ok := t.spellings[key]
+	if !ok {
+		// The key is the caller's own text and is not repeated: it could be anything.
+		return problem.AtField(problem.Invalid, "inputs", "there is an input that %s does not have: its inputs are %s",
+			t.service, strings.Join(t.inputNames(), ", "))
+	}
+	if string(raw) == "null" {
+		return nil // the same as not sent
+	}
+	in := &t.inputs[slot]
+	text, err := in.jsonText(raw)
+	if err != nil {
+		return problem.AtField(problem.Invalid, in.name, "%v", err)
+	}
+	v, err := in.parse(text)
+	if err != nil {
+		return problem.AtField(problem.Invalid, in.name, "%v", err)
+	}
+	if old := &slots[slot]; old.given && !old.equals(&v) {
+		return problem.AtField(problem.Invalid, in.name, "is given twice with different values (its names are %s)",
+			strings.Join(in.spellings, ", "))
+	}
+	v.given = true
+	slots[slot] = v
+	return nil
+}
+
+func (t *tariff) fillDefaults(on calendar.Date, slots []value) error {
+	for i := range t.inputs {
+		in, v := &t.inputs[i], &slots[i]
+		switch {
+		case v.set:
+		case in.preset != nil:
+			*v = *in.preset
+		case in.presetBy == fromRequest:
+			*v = value{set: true, kind: kindDate, date: on}
+		case in.presetBy >= 0:
+			*v = slots[in.presetBy]
+			v.given = false
+		case in.required:
+			return problem.AtField(problem.Invalid, in.name, "is required")
+		}
+	}
+	return nil
+}
+
+func (t *tariff) inputNames() []string {
+	out := make([]string, len(t.inputs))
+	for i := range t.inputs {
+		out[i] = t.inputs[i].name
+	}
+	return out
+}
+
+// identifier reports whether a name can be a variable of the expressions.
+func identifier(s string) bool {
+	for i, c := range s {
+		if !(c == '_' || c >= 'a' && c <= 'z' || i > 0 && c >= '0' && c <= '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,213 @@
+package fee
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+)
+
+// tariff is a compiled schedule. Its slots are the inputs, then the parameters in use, then the components' sums.
+type tariff struct {
+	service    string
+	name       names
+	body       string
+	validDays  int
+	inputs     []input
+	spellings  map[string]int // name or alias of an input -> slot
+	uses       []use
+	checks     []check
+	components []component
+	examples   []exampleDoc
+	language   *language
+	hash       string
+}
+
+// use is a shared parameter under its name in the schedule.
+type use struct {
+	name      string
+	parameter *parameter
+	by        int // slot of a date, or fromRequest
+}
+
+type check struct {
+	that       *condition
+	field, say string
+}
+
+// component is one charge with its versions, or one that follows a parameter's versions with rules of its own.
+type component struct {
+	id         string
+	chargeCode string
+	code       string
+	by         int // slot of the date that chooses the version, or fromRequest
+	follows    int // index in uses, none
+	slot       int // of its sum
+	when       *condition
+	optional   bool // outside its versions there is no such line
+	across     *across
+	periods    []period
+	versions   []version
+}
+
+type version struct {
+	act         string
+	unknown     string
+	provisional bool
+	rules       []rule
+}
+
+// rule is one way to an amount.
+type rule struct {
+	name        string
+	is          []match
+	when        *condition
+	act         string
+	provisional bool
+	kind        kind
+}
+
+// match is an enum input and the value it must have.
+type match struct {
+	slot int
+	want string
+}
+
+func loadTariff(fsys fs.FS, file string, parameters map[string]*parameter) (*tariff, error) {
+	var doc document
+	l, err := read(fsys, file, &doc)
+	if err != nil {
+		return nil, err
+	}
+	t := l.tariff(&doc, parameters)
+	if len(l.faults) > 0 {
+		return nil, errors.Join(l.faults...)
+	}
+	for i, example := range t.examples {
+		if err := t.prove(&example); err != nil {
+			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", example.On, err)
+		}
+	}
+	return t, errors.Join(l.faults...)
+}
+
+// tariff compiles a document. After a fault it goes on where it can, to report as many as there are.
+func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff {
+	t := &tariff{service: doc.Service, name: doc.Name, body: doc.Body, validDays: doc.ValidDays,
+		spellings: map[string]int{}, examples: doc.Examples}
+	l.needIf(!identifier(doc.Service), "service", "%q is no name for a service", doc.Service)
+	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the service needs its name in vi and en")
+	l.needIf(doc.Body == "", "service", "the service needs the kind of its collecting body, `body`")
+	l.needIf(doc.ValidDays < 1 || doc.ValidDays > 366, "valid_days", "`valid_days` must be 1 to 366")
+	l.needIf(len(doc.Components) == 0, "service", "the service needs at least one component")
+	l.needIf(len(doc.Examples) == 0, "service", "the schedule needs examples that prove it")
+	for i := range doc.Inputs {
+		at := fmt.Sprintf("inputs[%d]", i)
+		in := l.input(doc.Inputs[i], at)
+		in.presetBy = l.earlierDate(t, doc.Inputs[i].DefaultFrom, at+".default_from")
+		for _, s := range in.spellings {
+			_, taken := t.spellings[s]
+			l.needIf(taken, at, "the input name %q is used twice", s)
+			t.spellings[s] = i
+		}
+		t.inputs = append(t.inputs, in)
+	}
+	l.uses(t, doc, parameters)
+	if !l.declare(t, doc) {
+		return t
+	}
+	for i, c := range doc.Checks {
+		at := fmt.Sprintf("checks[%d]", i)
+		_, known := t.spellings[c.Field]
+		l.needIf(!known || c.Say == "" || c.That == "", at, "a check needs `that`, the input's name in `field`, and what to `say`")
+		t.checks = append(t.checks, check{l.condition(t, c.That, at+".that"), c.Field, c.Say})
+	}
+	for i := range doc.Components {
+		t.components = append(t.components, l.component(t, &doc.Components[i], i))
+	}
+	return t
+}
+
+// earlierDate finds the date an input defaults to among the inputs before it.
+func (l *loader) earlierDate(t *tariff, name, at string) int {
+	if name == "" {
+		return none
+	}
+	return l.dateSource(t, name, at)
+}
+
+// dateSource finds where a date is taken from: `date` is the request's.
+func (l *loader) dateSource(t *tariff, name, at string) int {
+	if name == "date" {
+		return fromRequest
+	}
+	for i := range t.inputs {
+		if t.inputs[i].name == name && t.inputs[i].kind == kindDate {
+			return i
+		}
+	}
+	l.fault(at, "%q is neither `date` nor a date input", name)
+	return fromRequest
+}
+
+func (l *loader) uses(t *tariff, doc *document, parameters map[string]*parameter) {
+	files := map[string][]byte{l.file: l.source}
+	for i, u := range doc.Parameters {
+		at := fmt.Sprintf("parameters[%d]", i)
+		p := parameters[u.Parameter]
+		if p == nil {
+			l.fault(at+".parameter", "there is no parameter %q: the folder has %v", u.Parameter, slices.Sorted(maps.Keys(parameters)))
+			continue
+		}
+		l.needIf(!identifier(u.Name), at, "%q is no name for a parameter", u.Name)
+		t.uses = append(t.uses, use{u.Name, p, l.dateSource(t, u.By, at+".by")})
+		files[p.loader.file] = p.loader.source
+	}
+	t.hash = hash(files)
+}
+
+// declare makes the language of the schedule's expressions.
+func (l *loader) declare(t *tariff, doc *document) bool {
+	var names []variable
+	for i := range t.inputs {
+		if t.inputs[i].kind == 0 || !identifier(t.inputs[i].name) {
+			return false // a fault already
+		}
+		names = append(names, variable{t.inputs[i].name, t.inputs[i].kind})
+	}
+	for _, u := range t.uses {
+		names = append(names, variable{u.name, kindDecimal})
+	}
+	for i, c := range doc.Components {
+		l.needIf(!identifier(c.ID), fmt.Sprintf("components[%d].id", i), "a component needs a name of small letters, digits and _ in `id`")
+		names = append(names, variable{c.ID, kindDecimal})
+	}
+	if len(l.faults) > 0 {
+		return false
+	}
+	language, err := newLanguage(names)
+	if err != nil {
+		l.fault("service", "%v", err)
+		return false
+	}
+	t.language = language
+	return true
+}
+
+func (l *loader) condition(t *tariff, text, at string) *condition {
+	c, err := t.language.condition(text)
+	if err != nil {
+		l.fault(at, "%v", err)
+	}
+	return c
+}
+
+func (l *loader) amount(t *tariff, text quoted, at string, required bool) *amount {
+	a, err := t.language.amount(text)
+	if err != nil {
+		l.fault(at, "%v", err)
+	}
+	l.needIf(required && text == "", at, "an amount is missing here")
+	return a
+}
