@@ -1,0 +1,280 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/audit"
+	"exchequer/internal/authn"
+	"exchequer/internal/bill"
+	"exchequer/internal/outbox"
+	"exchequer/internal/pg"
+	"exchequer/internal/problem"
+	"exchequer/internal/reference"
+	"exchequer/providers"
+)
+
+// StartRequest asks for an attempt. Key tells the same request from a new one.
+type StartRequest struct {
+	Order    string
+	Provider string
+	Key      string
+	PayerIP  string
+	Locale   string // "vi" or "en"
+}
+
+// Start begins an attempt and tells the payer how to go on. The same request returns the same attempt. Errors:
+// Conflict while another attempt is live (abandon it first) or a bill is claimed, paid or expired; NotFound for an
+// unknown order or provider; Unavailable when the provider did not take it.
+func (s *Service) Start(ctx context.Context, actor authn.Actor, r StartRequest) (Attempt, error) {
+	ref, err := reference.Parse(r.Order)
+	if err != nil {
+		return Attempt{}, err
+	}
+	provider, ok := s.Providers[r.Provider]
+	if !ok {
+		return Attempt{}, problem.AtField(problem.NotFound, "provider", "there is no provider %q", r.Provider)
+	}
+	r.Order = ref
+	a, err := s.claim(ctx, actor, r)
+	if err != nil || a.State != Created {
+		return a, err
+	}
+	action, err := provider.Start(ctx, providers.Payment{
+		Reference: a.Ref, Merchant: a.Merchant, Amount: a.Amount, Currency: "VND",
+		Description: "Thanh toan " + ref, PayerIP: r.PayerIP, ReturnURL: s.ReturnURL + "/" + a.Ref, Locale: r.Locale,
+		Created: a.CreatedAt, Expires: a.ExpiresAt,
+	})
+	return s.afterStart(ctx, actor, a, action, err)
+}
+
+// claim commits the attempt and its claims before the provider is called. A crash after it leaves an attempt in
+// state created: the same request goes on with it, and the janitor asks the provider about it.
+func (s *Service) claim(ctx context.Context, actor authn.Actor, r StartRequest) (Attempt, error) {
+	request := actor.ID + "|" + r.Key
+	var out Attempt
+	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		o, err := readOrder(ctx, tx, r.Order, " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if err := mayRead(actor, o); err != nil {
+			return err
+		}
+		had, err := attemptOf(ctx, tx, o, request)
+		if err != nil || had.Ref != "" {
+			out = had
+			return err
+		}
+		out, err = s.claimTx(ctx, tx, actor, o, r, request)
+		return err
+	})
+	if pg.IsUnique(err, "claim_one_live_attempt") {
+		return Attempt{}, problem.New(problem.Conflict, "a bill of this order is being paid by another order: wait for it or abandon it")
+	}
+	return out, err
+}
+
+func attemptOf(ctx context.Context, tx pgx.Tx, o Order, request string) (Attempt, error) {
+	rows, err := tx.Query(ctx, `SELECT `+attemptColumns+` FROM gateway.attempt
+		WHERE book = $1 AND order_ref = $2 AND request = $3`, o.Book, o.Ref, request)
+	if err != nil {
+		return Attempt{}, err
+	}
+	a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Attempt])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Attempt{}, nil
+	}
+	return a, err
+}
+
+func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o Order, r StartRequest, request string) (Attempt, error) {
+	if err := s.startable(ctx, tx, o); err != nil {
+		return Attempt{}, err
+	}
+	contract, err := s.Catalog.Contract(r.Provider, o.Book)
+	if err != nil {
+		return Attempt{}, err
+	}
+	now := s.now()
+	a := Attempt{
+		Book: o.Book, Ref: reference.Attempt(o.Ref, len(o.Attempts)), Order: o.Ref, Provider: r.Provider,
+		Merchant: contract.Merchant, Amount: o.Amount, State: Created, CreatedAt: now, ExpiresAt: now.Add(s.Timing.Window),
+	}
+	var b pgx.Batch
+	b.Queue(`INSERT INTO gateway.attempt (book, ref, order_ref, request, provider, merchant, amount, state, created_at, expires_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9)`,
+		a.Book, a.Ref, a.Order, request, a.Provider, a.Merchant, a.Amount, a.State, a.CreatedAt, a.ExpiresAt)
+	for _, it := range o.Items {
+		b.Queue(`INSERT INTO gateway.claim (book, bill, attempt_book, attempt) VALUES ($1, $2, $3, $4)`, it.Book, it.Bill, a.Book, a.Ref)
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return Attempt{}, err
+	}
+	if _, err := outbox.EnqueueTx(ctx, tx, outbox.Job{Kind: AskJob, Book: a.Book, Ref: a.Ref, Due: now.Add(s.Timing.AskAfter[0])}); err != nil {
+		return Attempt{}, err
+	}
+	return a, audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt.start", Book: a.Book, Subject: a.Ref}, now)
+}
+
+// startable refuses a new attempt unless the order is open, none of its attempts is live and its bills can be paid.
+func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) error {
+	if o.State != Open {
+		return problem.New(problem.Conflict, "order %s is %s", o.Ref, o.State)
+	}
+	for _, a := range o.Attempts {
+		if a.State.live() {
+			return problem.New(problem.Conflict, "attempt %s is %s: finish or abandon it first", a.Ref, a.State)
+		}
+	}
+	if len(o.Attempts) == reference.MaxAttempts {
+		return problem.New(problem.Conflict, "order %s has had %d attempts: open a new order", o.Ref, reference.MaxAttempts)
+	}
+	refs := make([]string, len(o.Items))
+	for i, it := range o.Items {
+		refs[i] = it.Bill
+	}
+	bills, err := bill.LockTx(ctx, tx, refs)
+	if err != nil {
+		return err
+	}
+	for _, b := range bills {
+		if err := s.payable(b); err != nil {
+			return err
+		}
+		// An order takes the whole of what a bill owes; a bill that was partly paid meanwhile needs a new order.
+		for _, it := range o.Items {
+			if it.Bill == b.Ref && it.Amount != b.Due() {
+				return problem.New(problem.Conflict, "bill %s owes another amount now: open a new order", b.Ref)
+			}
+		}
+	}
+	return nil
+}
+
+// afterStart records how the provider took the request. The context may be over (the payer's browser has gone): what
+// the provider said must be kept all the same.
+func (s *Service) afterStart(ctx context.Context, actor authn.Actor, a Attempt, action providers.Action, cause error) (Attempt, error) {
+	ctx = context.WithoutCancel(ctx)
+	e := started
+	switch {
+	case errors.Is(cause, providers.ErrNotDone):
+		e = refused
+	case cause != nil:
+		e = unclear
+	}
+	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		had, err := lockAttempt(ctx, tx, a.Ref)
+		if err != nil {
+			return err
+		}
+		a = had
+		if e == started {
+			a.Action = &action
+		}
+		c, ok := next(a.State, e)
+		if ok {
+			a.State = c.to
+		}
+		if err := s.storeTx(ctx, tx, a); err != nil {
+			return err
+		}
+		if ok && c.do == release {
+			if err := releaseTx(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt." + string(e), Book: a.Book, Subject: a.Ref}, s.now())
+	})
+	if err == nil && e == refused {
+		return a, problem.New(problem.Unavailable, "%s did not take the payment: try again or choose another way to pay", a.Provider)
+	}
+	return a, err
+}
+
+// Abandon lets the payer turn to another provider: the claims are released, and the attempt is still watched until
+// its provider's word is certain. An attempt that is certain or abandoned already is returned as it is. Conflict when
+// it is authorised.
+func (s *Service) Abandon(ctx context.Context, actor authn.Actor, ref string) (Attempt, error) {
+	ref, err := reference.ParseAttempt(strings.ToUpper(ref))
+	if err != nil {
+		return Attempt{}, err
+	}
+	var a Attempt
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		o, err := readOrder(ctx, tx, reference.Order(ref), " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if err := mayRead(actor, o); err != nil {
+			return err
+		}
+		if a, err = lockAttempt(ctx, tx, ref); err != nil {
+			return err
+		}
+		c, ok := next(a.State, abandon)
+		if !ok {
+			if a.State == Authorised {
+				return problem.New(problem.Conflict, "the money of attempt %s is authorised: it can no longer be abandoned", a.Ref)
+			}
+			return nil
+		}
+		a.State = c.to
+		if err := s.storeTx(ctx, tx, a); err != nil {
+			return err
+		}
+		if err := releaseTx(ctx, tx, a); err != nil {
+			return err
+		}
+		return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt.abandon", Book: a.Book, Subject: a.Ref}, s.now())
+	})
+	return a, err
+}
+
+func lockAttempt(ctx context.Context, tx pgx.Tx, ref string) (Attempt, error) {
+	return readAttempt(ctx, tx, ref, " FOR UPDATE")
+}
+
+func readAttempt(ctx context.Context, q querier, ref, lock string) (Attempt, error) {
+	rows, err := q.Query(ctx, `SELECT `+attemptColumns+` FROM gateway.attempt WHERE book = $1 AND ref = $2`+lock, reference.Book(ref), ref)
+	if err != nil {
+		return Attempt{}, err
+	}
+	a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Attempt])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Attempt{}, problem.AtField(problem.NotFound, "ref", "no attempt has the reference %s", ref)
+	}
+	return a, err
+}
+
+func (s *Service) storeTx(ctx context.Context, tx pgx.Tx, a Attempt) error {
+	tag, err := tx.Exec(ctx, `UPDATE gateway.attempt SET state = $3, action = $4, provider_id = $5, code = $6, occurred_at = $7, updated_at = $8
+		WHERE book = $1 AND ref = $2`, a.Book, a.Ref, a.State, a.Action, a.ProviderID, a.Code, a.OccurredAt, s.now())
+	if err == nil && tag.RowsAffected() != 1 {
+		err = fmt.Errorf("attempt %s is gone", a.Ref)
+	}
+	return err
+}
+
+// releaseTx gives the bills of an attempt back, book by book.
+func releaseTx(ctx context.Context, tx pgx.Tx, a Attempt) error {
+	rows, err := tx.Query(ctx, `SELECT bill_book, bill, amount FROM gateway.order_bill WHERE book = $1 AND order_ref = $2 ORDER BY bill_book, bill`,
+		a.Book, a.Order)
+	if err != nil {
+		return err
+	}
+	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Item])
+	if err != nil {
+		return err
+	}
+	var b pgx.Batch
+	for _, it := range items {
+		// By the attempt too: the claim may be another attempt's by now.
+		b.Queue(`DELETE FROM gateway.claim WHERE book = $1 AND bill = $2 AND attempt_book = $3 AND attempt = $4`, it.Book, it.Bill, a.Book, a.Ref)
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}

@@ -1,0 +1,107 @@
+package order
+
+import "exchequer/providers"
+
+// AttemptState is how far an attempt is.
+type AttemptState string
+
+// The states of an attempt. AttemptExpired is our word and never a provider's: it is set only after the provider was
+// asked past the window and knew no payment.
+const (
+	Created          AttemptState = "created"
+	Pending          AttemptState = "pending"
+	Unknown          AttemptState = "unknown"
+	Authorised       AttemptState = "authorised"
+	Succeeded        AttemptState = "succeeded"
+	Failed           AttemptState = "failed"
+	AttemptCancelled AttemptState = "cancelled"
+	Abandoned        AttemptState = "abandoned"
+	AttemptExpired   AttemptState = "expired"
+	AttemptReversed  AttemptState = "reversed"
+)
+
+// event is what can happen to an attempt: our own acts and a provider's words.
+type event string
+
+const (
+	started    event = "started"     // the provider took the request
+	refused    event = "refused"     // the provider certainly did not take it
+	unclear    event = "unclear"     // it may have
+	abandon    event = "abandon"     // the payer turned to another provider
+	windowOver event = "window_over" // asked past the window: the provider knows no payment
+	pending    event = event(providers.Pending)
+	succeeded  event = event(providers.Succeeded)
+	failed     event = event(providers.Failed)
+	cancelled  event = event(providers.Cancelled)
+	reversed   event = event(providers.Reversed)
+)
+
+// effect is what a change of state does besides.
+type effect int
+
+const (
+	keep     effect = iota // nothing
+	book                   // books rows 1, 10 and 11 of the accountant's table, releases the claims
+	release                // releases the claims: another attempt may be made
+	escalate               // the money moved against a booked payment: a finding reaches a person
+)
+
+type change struct {
+	to AttemptState
+	do effect
+}
+
+// changes is every pair of state and event that means something; any other pair changes nothing.
+//
+// failed, cancelled, abandoned and expired go to succeeded on the provider's proof: the money is there. What it pays
+// for is decided when it is booked: the bill if it is still owed, the payer's excess otherwise.
+var changes = map[AttemptState]map[event]change{
+	Created: {
+		started: {Pending, keep}, refused: {Failed, release}, unclear: {Unknown, keep}, pending: {Pending, keep},
+		succeeded: {Succeeded, book}, failed: {Failed, release}, cancelled: {AttemptCancelled, release},
+		reversed: {AttemptReversed, release}, abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
+	},
+	Pending: {
+		unclear: {Unknown, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
+		cancelled: {AttemptCancelled, release}, reversed: {AttemptReversed, release},
+		abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
+	},
+	Unknown: {
+		started: {Pending, keep}, pending: {Pending, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
+		cancelled: {AttemptCancelled, release}, reversed: {AttemptReversed, release},
+		abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
+	},
+	// Authorised money is the payer's no longer: it can only be captured or come back, not be abandoned.
+	Authorised: {
+		succeeded: {Succeeded, book}, failed: {Failed, release}, cancelled: {AttemptCancelled, release},
+		reversed: {AttemptReversed, release},
+	},
+	// Abandoned is still watched until the provider's word is certain.
+	Abandoned: {
+		succeeded: {Succeeded, book}, failed: {Failed, keep}, cancelled: {AttemptCancelled, keep},
+		reversed: {AttemptReversed, keep}, windowOver: {AttemptExpired, keep},
+	},
+	Failed:           {succeeded: {Succeeded, book}},
+	AttemptCancelled: {succeeded: {Succeeded, book}},
+	AttemptExpired:   {succeeded: {Succeeded, book}},
+	Succeeded:        {reversed: {Succeeded, escalate}},
+	AttemptReversed:  {},
+}
+
+// next gives the change an event makes, false when it makes none.
+func next(from AttemptState, e event) (change, bool) {
+	c, ok := changes[from][e]
+	return c, ok
+}
+
+// Certain reports whether a state needs no more asking.
+func (s AttemptState) Certain() bool {
+	switch s {
+	case Succeeded, Failed, AttemptCancelled, AttemptExpired, AttemptReversed:
+		return true
+	}
+	return false
+}
+
+// live reports whether an attempt in this state holds the claims on its bills.
+func (s AttemptState) live() bool { return !s.Certain() && s != Abandoned }
