@@ -1,8 +1,159 @@
 package ledger
 
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
 // Mirror names two kinds of account that stand for one debt between two books: what book A has on DueFrom followed by
 // B must be what book B has on DueTo followed by A. The zero Mirror means there are none.
 type Mirror struct {
 	DueFrom string // prefix of an account code
 	DueTo   string // prefix of an account code
+}
+
+// FindingKind says what does not hold. The set is closed.
+type FindingKind string
+
+// The kinds of finding.
+const (
+	BalanceDiffers     FindingKind = "balance_differs"     // an account's totals are not the sum of its postings
+	RunningDiffers     FindingKind = "running_differs"     // a posting's totals do not follow from the account's posting before
+	TrialBalance       FindingKind = "trial_balance"       // debits and credits of a book and currency differ
+	MirrorDiffers      FindingKind = "mirror_differs"      // a debt between two books does not cancel
+	ReferenceRepeated  FindingKind = "reference_repeated"  // a reference stands twice in a book
+	IncompletePostings FindingKind = "incomplete_postings" // postings without their transaction, or the other way round
+	AccountUnfit       FindingKind = "account_unfit"       // a posting on an account that is not open or of another currency
+	LimitBroken        FindingKind = "limit_broken"        // an account stands below its limit
+	DayDiffers         FindingKind = "day_differs"         // an effective day that was closed, or is not the asked open one
+	ClosingDiffers     FindingKind = "closing_differs"     // the last closed day and the record of closings differ
+	RightsTooWide      FindingKind = "rights_too_wide"     // the program's role could change what must only grow
+)
+
+// Finding is one thing that does not hold.
+type Finding struct {
+	Kind        FindingKind `json:"kind"`
+	Book        string      `json:"book,omitempty"`
+	Account     string      `json:"account,omitempty"`
+	Transaction int64       `json:"transaction,omitempty"`
+	Detail      string      `json:"detail"`
+}
+
+// Report is what Verify found; OK means nothing.
+type Report struct {
+	OK           bool      `json:"ok"`
+	Books        int       `json:"books"`
+	Transactions int64     `json:"transactions"`
+	Findings     []Finding `json:"findings"`
+}
+
+// VerifyOptions says what Verify cannot know by itself.
+type VerifyOptions struct {
+	Mirror Mirror
+}
+
+// mostFindings is how many findings of one kind are listed for a book: the first ones lead to the cause.
+const mostFindings = 100
+
+// Verify recomputes the ledger from its postings, on one consistent view, and says what does not hold. It also asks
+// what the role of its pool could do. It takes no lock: posting goes on. An error is a fault, not a finding.
+func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
+	report := Report{Findings: []Finding{}}
+	err := l.reading(ctx, func(tx pgx.Tx) error {
+		books, err := bookNames(ctx, tx)
+		if err != nil {
+			return err
+		}
+		report.Books = len(books)
+		for _, book := range books {
+			if err := report.verifyBook(ctx, tx, book); err != nil {
+				return err
+			}
+		}
+		if err := report.verifyRights(ctx, tx); err != nil || o.Mirror == (Mirror{}) {
+			return err
+		}
+		return report.verifyMirror(ctx, l, tx, o.Mirror)
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	report.OK = len(report.Findings) == 0
+	return report, nil
+}
+
+func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
+	var n int64
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM ledger.transactions WHERE book = $1`, book).Scan(&n); err != nil {
+		return fault("verify book "+book, err)
+	}
+	r.Transactions += n
+	for _, c := range checks {
+		if err := r.collect(ctx, tx, c.kind, book, c.sql, book, mostFindings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Report) verifyRights(ctx context.Context, tx pgx.Tx) error {
+	return r.collect(ctx, tx, RightsTooWide, "", sqlRights)
+}
+
+// collect adds the rows of a check: account, transaction, detail.
+func (r *Report) collect(ctx context.Context, tx pgx.Tx, kind FindingKind, book, sql string, args ...any) error {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return fault(fmt.Sprintf("check %s of book %s", kind, book), err)
+	}
+	f := Finding{Kind: kind, Book: book}
+	_, err = pgx.ForEachRow(rows, []any{&f.Account, &f.Transaction, &f.Detail}, func() error {
+		r.Findings = append(r.Findings, f)
+		return nil
+	})
+	if err != nil {
+		return fault(fmt.Sprintf("check %s of book %s", kind, book), err)
+	}
+	return nil
+}
+
+// verifyMirror sets every debt between two books against its other half.
+func (r *Report) verifyMirror(ctx context.Context, l *Ledger, tx pgx.Tx, m Mirror) error {
+	type debt struct{ creditor, debtor, currency string }
+	open := make(map[debt]int64)
+	var order []debt
+	add := func(d debt, amount int64) {
+		if _, seen := open[d]; !seen {
+			order = append(order, d)
+		}
+		open[d] += amount
+	}
+	for _, prefix := range []string{m.DueFrom, m.DueTo} {
+		balances, err := l.BalancesTx(ctx, tx, Query{Prefix: prefix})
+		if err != nil {
+			return err
+		}
+		for _, b := range balances {
+			other := strings.TrimPrefix(b.Account, prefix)
+			standing := b.DebitsPosted - b.CreditsPosted
+			if prefix == m.DueFrom {
+				add(debt{b.Book, other, b.Currency}, standing)
+			} else {
+				add(debt{other, b.Book, b.Currency}, standing)
+			}
+		}
+	}
+	for _, d := range order {
+		if left := open[d]; left != 0 {
+			r.Findings = append(r.Findings, Finding{
+				Kind: MirrorDiffers, Book: d.creditor, Account: m.DueFrom + d.debtor,
+				Detail: fmt.Sprintf("it does not cancel with %s%s of book %s: %d %s are left",
+					m.DueTo, d.creditor, d.debtor, left, d.currency),
+			})
+		}
+	}
+	return nil
 }

@@ -1,0 +1,124 @@
+package ledger
+
+// checks are the findings of one book: $1 the book, $2 the most rows. Each row is an account, a transaction, a detail.
+var checks = [...]struct {
+	kind FindingKind
+	sql  string
+}{
+	{BalanceDiffers, `
+SELECT coalesce(b.account, e.account), 0::bigint,
+       format('its balance is debits %s, credits %s; its postings add up to debits %s, credits %s',
+              coalesce(b.debits_posted::text, 'none'), coalesce(b.credits_posted::text, 'none'),
+              coalesce(e.debits, 0), coalesce(e.credits, 0))
+FROM (SELECT account, debits_posted, credits_posted FROM ledger.balances WHERE book = $1) b
+FULL JOIN (SELECT account, sum(debit) AS debits, sum(credit) AS credits FROM ledger.entries WHERE book = $1
+           GROUP BY account) e ON e.account = b.account
+WHERE (b.debits_posted, b.credits_posted) IS DISTINCT FROM (coalesce(e.debits, 0), coalesce(e.credits, 0))
+ORDER BY 1 LIMIT $2`},
+
+	{RunningDiffers, `
+SELECT account, transaction_id,
+       format('line %s says debits %s, credits %s after it; the posting before and its amount give debits %s, credits %s',
+              line, debits_after, credits_after, debits, credits)
+FROM (
+    SELECT account, transaction_id, line, debits_after, credits_after,
+           debit::numeric + coalesce(lag(debits_after) OVER chain, 0) AS debits,
+           credit::numeric + coalesce(lag(credits_after) OVER chain, 0) AS credits
+    FROM ledger.entries WHERE book = $1
+    WINDOW chain AS (PARTITION BY account ORDER BY transaction_id, line)
+) e
+WHERE debits <> debits_after OR credits <> credits_after
+ORDER BY transaction_id, line LIMIT $2`},
+
+	{TrialBalance, `
+SELECT '', 0::bigint, format('%s: debits %s, credits %s; pending debits %s, credits %s', a.currency,
+       sum(b.debits_posted), sum(b.credits_posted), sum(b.debits_pending), sum(b.credits_pending))
+FROM ledger.balances b LEFT JOIN ledger.accounts a ON a.book = b.book AND a.code = b.account
+WHERE b.book = $1
+GROUP BY a.currency
+HAVING sum(b.debits_posted) <> sum(b.credits_posted) OR sum(b.debits_pending) <> sum(b.credits_pending)
+ORDER BY a.currency LIMIT $2`},
+
+	{ReferenceRepeated, `
+SELECT '', max(id), format('reference %s stands %s times', reference, count(*))
+FROM ledger.transactions WHERE book = $1
+GROUP BY reference HAVING count(*) > 1
+ORDER BY 2 LIMIT $2`},
+
+	{IncompletePostings, `
+SELECT '', coalesce(t.id, p.transaction_id),
+       CASE WHEN t.id IS NULL THEN 'its postings have no transaction'
+            WHEN p.transaction_id IS NULL THEN 'it has no postings'
+            WHEN p.lines <> p.last_line + 1 THEN format('it has %s postings up to line %s', p.lines, p.last_line)
+            ELSE 'its postings have another day or recorded time' END
+FROM (SELECT id, effective_day, recorded FROM ledger.transactions WHERE book = $1) t
+FULL JOIN (
+    SELECT transaction_id, count(*) AS lines, max(line) AS last_line, min(effective_day) AS first_day,
+           max(effective_day) AS last_day, min(recorded) AS first_recorded, max(recorded) AS last_recorded
+    FROM ledger.postings WHERE book = $1 GROUP BY transaction_id
+) p ON p.transaction_id = t.id
+WHERE t.id IS NULL OR p.transaction_id IS NULL OR p.lines <> p.last_line + 1
+   OR p.first_day <> t.effective_day OR p.last_day <> t.effective_day
+   OR p.first_recorded <> t.recorded OR p.last_recorded <> t.recorded
+ORDER BY 2 LIMIT $2`},
+
+	{AccountUnfit, `
+SELECT e.account, e.transaction_id,
+       CASE WHEN a.code IS NULL THEN format('line %s is on an account that is not open', e.line)
+            ELSE format('line %s is in %s, the account in %s', e.line, e.currency, a.currency) END
+FROM ledger.entries e LEFT JOIN ledger.accounts a ON a.book = $1 AND a.code = e.account
+WHERE e.book = $1 AND (a.code IS NULL OR a.currency <> e.currency)
+ORDER BY 2, e.line LIMIT $2`},
+
+	{LimitBroken, `
+SELECT b.account, 0::bigint, format('it may not go below zero and stands at debits %s, credits %s',
+                                    b.debits_posted, b.credits_posted)
+FROM ledger.balances b JOIN ledger.accounts a ON a.book = b.book AND a.code = b.account
+WHERE b.book = $1 AND a.limits & 1 = 1
+  AND CASE a.normal_side WHEN 'debit' THEN b.debits_posted - b.credits_posted - b.credits_pending
+                         ELSE b.credits_posted - b.debits_posted - b.debits_pending END < 0
+ORDER BY 1 LIMIT $2`},
+
+	// A closing drew its after_id with every balance locked, as a posting draws its id: the two are in one order. The
+	// running maximum is the last day that was closed when the transaction was posted.
+	{DayDiffers, `
+SELECT '', id, format('asked for %s and entered on %s, when the last closed day was %s',
+                      asked_day, effective_day, coalesce(closed::text, 'none'))
+FROM (
+    SELECT id, asked_day, effective_day, max(day) OVER (ORDER BY id) AS closed
+    FROM (SELECT id, asked_day, effective_day, NULL::date AS day FROM ledger.transactions WHERE book = $1
+          UNION ALL
+          SELECT after_id, NULL, NULL, day FROM ledger.periods WHERE book = $1) both_kinds
+) t
+WHERE asked_day IS NOT NULL
+  AND effective_day <> CASE WHEN asked_day <= closed THEN closed + 1 ELSE asked_day END
+ORDER BY 2 LIMIT $2`},
+
+	{ClosingDiffers, `
+SELECT '', 0::bigint, format('the last closed day is %s, the record of closings ends with %s',
+                             coalesce(b.closed_through::text, 'none'), coalesce(p.day::text, 'none'))
+FROM ledger.books b CROSS JOIN (SELECT max(day) AS day FROM ledger.periods WHERE book = $1) p
+WHERE b.book = $1 AND b.closed_through IS DISTINCT FROM p.day
+LIMIT $2`},
+}
+
+// sqlRights asks what the current role could do to the tables that must only grow. Whoever owns a table, or is a member
+// of its owner, can grant himself what was revoked.
+const sqlRights = `
+SELECT '', 0::bigint, format('role %s may %s on %s: run as a role that may only SELECT and INSERT there',
+                             current_user, r.privilege, t.name)
+FROM unnest(ARRAY['ledger.transactions', 'ledger.postings', 'ledger.periods']) AS t (name)
+CROSS JOIN unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES']) AS r (privilege)
+WHERE has_table_privilege(current_user, t.name, r.privilege)
+   OR r.privilege IN ('UPDATE', 'REFERENCES') AND has_any_column_privilege(current_user, t.name, r.privilege)
+UNION ALL
+SELECT '', 0::bigint, format('role %s owns %s or is a member of its owner: run as a role that owns nothing',
+                             current_user, c.oid::regclass)
+FROM pg_class c
+WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+  AND pg_has_role(current_user, c.relowner, 'MEMBER')
+UNION ALL
+SELECT '', 0::bigint, format('role %s owns schema ledger or may create in it', current_user)
+FROM pg_namespace n
+WHERE n.nspname = 'ledger' AND (pg_has_role(current_user, n.nspowner, 'MEMBER')
+                                OR has_schema_privilege(current_user, n.oid, 'CREATE'))`
