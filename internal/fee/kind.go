@@ -22,7 +22,7 @@ func (k fixed) charge(r *run, line Line) error {
 	if err != nil {
 		return err
 	}
-	return r.add(line, d, money.Exact, "fixed at "+d.String())
+	return r.add(line, d, money.Exact, "fixed at "+text(d))
 }
 
 // exempt is an amount of 0 by law, which stands on the quote with its act.
@@ -59,7 +59,7 @@ func (l *loader) midpoint(ends []quoted, at string) kind {
 }
 
 func (k midpoint) charge(r *run, line Line) error {
-	return r.add(line, k.middle, money.Exact, "middle of "+k.low.String()+" to "+k.high.String()+" = "+k.middle.String())
+	return r.add(line, k.middle, money.Exact, "middle of "+text(k.low)+" to "+text(k.high)+" = "+text(k.middle))
 }
 
 // perUnit is a price for each unit.
@@ -79,7 +79,7 @@ func (k perUnit) charge(r *run, line Line) error {
 		return err
 	}
 	d := quantity.Mul(price)
-	return r.add(line, d, k.rounding, quantity.String()+" × "+price.String()+" = "+d.String())
+	return r.add(line, d, k.rounding, text(quantity)+" × "+text(price)+" = "+text(d))
 }
 
 // percentage is a rate of an amount, at least min and at most max.
@@ -110,14 +110,14 @@ func (k percentage) size(r *run) (decimal.Decimal, []string, error) {
 		return decimal.Decimal{}, nil, err
 	}
 	d := rate.Mul(of)
-	steps := []string{rate.String() + " × " + of.String() + " = " + d.String()}
+	steps := []string{text(rate) + " × " + text(of) + " = " + text(d)}
 	if k.min != nil {
 		least, err := k.min.in(r)
 		if err != nil {
 			return d, nil, err
 		}
 		if d.LessThan(least) {
-			d, steps = least, append(steps, "at least "+least.String())
+			d, steps = least, append(steps, "at least "+text(least))
 		}
 	}
 	if k.max != nil {
@@ -126,7 +126,7 @@ func (k percentage) size(r *run) (decimal.Decimal, []string, error) {
 			return d, nil, err
 		}
 		if d.GreaterThan(most) {
-			d, steps = most, append(steps, "at most "+most.String())
+			d, steps = most, append(steps, "at most "+text(most))
 		}
 	}
 	return d, steps, nil
@@ -206,7 +206,7 @@ func (k perDay) charge(r *run, line Line) error {
 	number := strconv.Itoa(days)
 	return r.add(line, d, k.rounding,
 		number+" days: "+from.String()+" to "+to.String()+", "+k.count.says,
-		rate.String()+" × "+of.String()+" × "+number+" = "+d.String())
+		text(rate)+" × "+text(of)+" × "+number+" = "+text(d))
 }
 
 func both(r *run, a, b *amount) (x, y decimal.Decimal, err error) {

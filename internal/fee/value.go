@@ -2,6 +2,7 @@ package fee
 
 import (
 	"fmt"
+	"strconv"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
@@ -121,6 +122,15 @@ func parseDecimal(text string) (decimal.Decimal, error) {
 		return decimal.Decimal{}, fmt.Errorf("%q has more than %d decimal places", text, maxDecimalPlaces)
 	}
 	return d, nil
+}
+
+// text writes a decimal for the steps of a quote. Whole numbers of up to 18 digits, nearly all there are, take the short
+// way: their text is made for every line of every quote.
+func text(d decimal.Decimal) string {
+	if d.Exponent() == 0 && d.NumDigits() <= 18 {
+		return strconv.FormatInt(d.CoefficientInt64(), 10)
+	}
+	return d.String()
 }
 
 // amount is a decimal that a rule needs: a constant, a variable, or an expression. The first two are by far the most

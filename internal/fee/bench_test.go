@@ -1,0 +1,31 @@
+package fee_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+)
+
+// BenchmarkQuote works out explained quotes on one goroutine: inputs read, lines, law and steps made, not yet encoded.
+func BenchmarkQuote(b *testing.B) {
+	s := load(b)
+	for _, c := range []struct{ name, service, date, inputs string }{
+		{"six tiers with VAT", "electricity_household", "2025-07-15", `{"kwh": 750, "households": 1}`},
+		{"month of a price change", "electricity_household", "2025-05-25", `{"kwh": 300, "prev_reading": "2025-04-25"}`},
+		{"flat", "driving_licence", "2024-06-03", `{"channel": "online", "action": "exchange"}`},
+		{"fine with late charge", "traffic_fine", "2025-06-03",
+			`{"offence": "no_helmet_motorbike", "violation_date": "2025-05-05", "deadline": "2025-05-22"}`},
+	} {
+		request := fee.Request{Service: c.service, Date: calendar.MustDate(c.date), Inputs: json.RawMessage(c.inputs)}
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Quote(request); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,165 @@
+package fee
+
+import (
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"github.com/shopspring/decimal"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/money"
+	"exchequer/internal/problem"
+)
+
+// run is the working of one quote: the values of the slots and the lines so far. It is CEL's view of the variables.
+type run struct {
+	tariff      *tariff
+	on          calendar.Date
+	slots       []value
+	lines       []Line
+	until       calendar.Date // the last day on which the quote holds
+	provisional bool
+	skipped     bool  // the kind found that the rule does not apply yet
+	sum         int64 // of the component at work
+	fault       error // met while CEL asked for a value
+}
+
+func (r *run) quote() (*Quote, error) {
+	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: r.lines,
+		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
+	for i := range q.Lines {
+		q.TotalVND += q.Lines[i].Amount // each at most 10^15, and there are few: no overflow
+	}
+	if q.TotalVND > money.MaxAmount {
+		return nil, tooLarge()
+	}
+	if q.TotalVND < 0 {
+		return nil, fmt.Errorf("the reductions of %s are larger than its charges: the schedule needs a cap", q.Service)
+	}
+	return q, nil
+}
+
+func tooLarge() error {
+	return problem.AtField(problem.Invalid, "inputs", "they lead to an amount over the limit of %s", money.Format(money.MaxAmount, "en"))
+}
+
+// add rounds an amount to whole đồng and appends its line.
+func (r *run) add(line Line, d decimal.Decimal, rounding money.Rounding, steps ...string) error {
+	if d.Abs().GreaterThan(maxInput) {
+		return tooLarge()
+	}
+	whole, err := rounding.Whole(d)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", line.Code, r.tariff.service, err)
+	}
+	if rounding != money.Exact && !d.IsInteger() {
+		steps = append(steps, "rounded "+string(rounding)+" to "+decimal.NewFromInt(whole).String())
+	}
+	line.Amount, line.Steps = whole, steps
+	r.lines = append(r.lines, line)
+	r.sum += whole
+	return nil
+}
+
+// date gives the date of a slot, or the request's.
+func (r *run) date(slot int) (calendar.Date, error) {
+	if slot == fromRequest {
+		return r.on, nil
+	}
+	v, err := r.value(slot)
+	if err != nil {
+		return calendar.Date{}, err
+	}
+	return v.date, nil
+}
+
+// value gives what stands in a slot. A parameter is looked up when it is first asked for: one that is unknown on a
+// date must not refuse a case that does not depend on it.
+func (r *run) value(slot int) (*value, error) {
+	v, inputs, uses := &r.slots[slot], len(r.tariff.inputs), len(r.tariff.uses)
+	switch {
+	case v.set:
+		return v, nil
+	case slot < inputs:
+		return nil, problem.AtField(problem.Invalid, r.tariff.inputs[slot].name, "is required in this case")
+	case slot < inputs+uses:
+		return v, r.lookUp(&r.tariff.uses[slot-inputs], v)
+	}
+	return nil, fmt.Errorf("the schedule of %s uses %s before it is charged", r.tariff.service,
+		r.tariff.components[slot-inputs-uses].id)
+}
+
+func (r *run) lookUp(u *use, into *value) error {
+	on, err := r.date(u.by)
+	if err != nil {
+		return err
+	}
+	p := u.parameter
+	r.holdsWith(p.periods, u.by, on)
+	i := chosen(p.periods, on)
+	if i == none {
+		return &problem.Error{Code: problem.Refused, Act: p.versions[0].act,
+			Detail: fmt.Sprintf("no value of %s is on file for %s; the first is %s", p.name, on, p.versions[0].act)}
+	}
+	v := &p.versions[i]
+	if v.unknown != "" {
+		return unknown{v.unknown}.charge(r, Line{Code: p.name, Act: v.act})
+	}
+	r.provisional = r.provisional || v.provisional
+	*into = value{set: true, kind: kindDecimal, dec: v.value}
+	return nil
+}
+
+// holdsWith ends the quote's validity with the version it rests on, where the day of payment chooses the version.
+func (r *run) holdsWith(periods []period, by int, on calendar.Date) {
+	if by != fromRequest && (r.tariff.inputs[by].presetBy != fromRequest || on != r.on) {
+		return
+	}
+	if last := lastSameDay(periods, on); !last.IsZero() {
+		r.holdsUntil(last)
+	}
+}
+
+func (r *run) holdsUntil(last calendar.Date) {
+	if last.Before(r.until) {
+		r.until = last
+	}
+}
+
+// eval runs an expression. A value it could not get is the error of the run, not CEL's word for it.
+func (r *run) eval(program cel.Program) (ref.Val, error) {
+	r.fault = nil
+	out, _, err := program.Eval(r)
+	if err != nil {
+		if r.fault != nil {
+			return nil, r.fault
+		}
+		return nil, fmt.Errorf("an expression of the schedule of %s failed: %w", r.tariff.service, err)
+	}
+	return out, nil
+}
+
+// ResolveName gives CEL the value of a variable. An input that was not sent is no value: && and || look past it where
+// the other side decides, and otherwise the run refuses by that input's name.
+func (r *run) ResolveName(name string) (any, bool) {
+	if of, ok := strings.CutPrefix(name, givenPrefix); ok {
+		slot, ok := r.tariff.language.slots[of]
+		return types.Bool(ok && r.slots[slot].given), ok
+	}
+	slot, ok := r.tariff.language.slots[name]
+	if !ok {
+		return nil, false
+	}
+	v, err := r.value(slot)
+	if err != nil {
+		r.fault = err
+		return nil, false
+	}
+	return v.cel(), true
+}
+
+// Parent is nil: there is nothing outside the run.
+func (r *run) Parent() cel.Activation { return nil }
