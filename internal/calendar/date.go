@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"fmt"
 	"time"
@@ -48,6 +49,9 @@ func MustDate(s string) Date {
 	return d
 }
 
+// DateOf gives the date a time shows in its own zone: for days that come as midnight UTC from public packages.
+func DateOf(t time.Time) Date { return dateOf(t) }
+
 func dateOf(t time.Time) Date {
 	y, m, d := t.Date()
 	return Date{y, m, d}
@@ -89,7 +93,9 @@ func (d Date) Before(o Date) bool { return d.Compare(o) < 0 }
 func (d Date) After(o Date) bool { return d.Compare(o) > 0 }
 
 // Compare orders dates: -1, 0 or 1.
-func (d Date) Compare(o Date) int { return d.UTC().Compare(o.UTC()) }
+func (d Date) Compare(o Date) int {
+	return cmp.Or(cmp.Compare(d.year, o.year), cmp.Compare(d.month, o.month), cmp.Compare(d.day, o.day))
+}
 
 // String gives YYYY-MM-DD, and "" for none.
 func (d Date) String() string {
