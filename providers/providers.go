@@ -57,9 +57,9 @@ const (
 
 // Action tells the payer how to go on.
 type Action struct {
-	Kind    ActionKind
-	URL     string
-	Payload string
+	Kind    ActionKind `json:"kind"`
+	URL     string     `json:"url,omitempty"`
+	Payload string     `json:"payload,omitempty"`
 }
 
 // Kind is what a provider says of a payment.
