@@ -99,13 +99,13 @@ func dateOfString(args ...ref.Val) ref.Val {
 }
 
 // divide is the only division of the language: its scale and rounding are said, because most quotients have no end.
+// That they are sound was checked when the schedule was loaded.
 func divide(args ...ref.Val) ref.Val {
 	a, b := args[0].(number).Decimal, args[1].(number).Decimal
-	scale, rounding := int64(args[2].(types.Int)), money.Rounding(args[3].(types.String))
-	if b.IsZero() || scale < 0 || scale > 12 || rounding == money.Exact || !rounding.Valid() {
-		return types.NewErr("div(%s, %s, %d, %q): divide by other than 0, to 0 to 12 places, with a named rounding", a, b, scale, rounding)
+	if b.IsZero() {
+		return types.NewErr("%s is divided by 0", a)
 	}
-	quotient, err := divided(a, b, int32(scale), rounding)
+	quotient, err := divided(a, b, int32(args[2].(types.Int)), money.Rounding(args[3].(types.String)))
 	if err != nil {
 		return types.WrapErr(err)
 	}
@@ -143,6 +143,9 @@ func (l *language) compile(text string, want *cel.Type) (cel.Program, error) {
 	if !checked.OutputType().IsExactType(want) {
 		return nil, fmt.Errorf("%q gives a %s where a %s is needed", text, checked.OutputType(), want)
 	}
+	if err := literals(checked.NativeRep()); err != nil {
+		return nil, fmt.Errorf("%q: %w", text, err)
+	}
 	estimate, err := l.env.EstimateCost(checked, sizes{})
 	if err != nil {
 		return nil, fmt.Errorf("%q: estimating its cost: %w", text, err)
@@ -151,6 +154,61 @@ func (l *language) compile(text string, want *cel.Type) (cel.Program, error) {
 		return nil, fmt.Errorf("%q may cost %d units; at most %d are allowed: make it simpler", text, estimate.Max, maxCost)
 	}
 	return l.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+}
+
+// literals holds dec(), date() and div() to what can be checked now: a schedule must not wait for a citizen's case to
+// find out that "one" is no number.
+func literals(checked *ast.AST) error {
+	var fault error
+	ast.PostOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || fault != nil {
+			return
+		}
+		args := e.AsCall().Args()
+		switch name := e.AsCall().FunctionName(); name {
+		case "dec", "date":
+			if checked.GetType(args[0].ID()).Kind() == types.IntKind {
+				return // dec() of a whole number
+			}
+			s, ok := literal[types.String](args[0])
+			if !ok {
+				fault = fmt.Errorf("%s() takes a literal text", name)
+				return
+			}
+			fault = map[string]func(string) error{"dec": isDecimal, "date": isDate}[name](string(s))
+		case "div":
+			fault = scaleAndRounding(args[2], args[3])
+		}
+	}))
+	return fault
+}
+
+func isDecimal(s string) error {
+	_, err := parseDecimal(s)
+	return err
+}
+
+func isDate(s string) error {
+	_, err := calendar.ParseDate(s)
+	return err
+}
+
+func scaleAndRounding(scale, rounding ast.Expr) error {
+	places, ok := literal[types.Int](scale)
+	mode, named := literal[types.String](rounding)
+	if !ok || places < 0 || places > maxDecimalPlaces || !named || mode == "" || !money.Rounding(mode).Valid() {
+		return fmt.Errorf("div() needs literals for its scale, 0 to %d places, and for its named rounding", maxDecimalPlaces)
+	}
+	return nil
+}
+
+func literal[T ref.Val](e ast.Expr) (T, bool) {
+	if e.Kind() != ast.LiteralKind {
+		var none T
+		return none, false
+	}
+	v, ok := e.AsLiteral().(T)
+	return v, ok
 }
 
 // condition is a compiled yes-or-no expression; nil always holds.

@@ -1,0 +1,194 @@
+package fee_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"exchequer/internal/fee"
+)
+
+// sound is a small schedule that loads. The faults below are made by replacing a part of it.
+const sound = `service: toll
+name: {vi: Phí, en: Toll}
+body: road_authority
+valid_days: 30
+inputs:
+  - {name: km, type: decimal, places: 1, min: "0", required: true}
+  - {name: axles, type: int, default: "2"}
+  - {name: class, type: enum, values: [car, truck], default: car}
+  - {name: paid, type: date, default_from: date}
+parameters:
+  - {name: vat_rate, parameter: vat, by: paid}
+checks:
+  - {that: axles >= 2, field: axles, say: must be 2 or more}
+components:
+  - id: toll
+    charge: toll
+    code: toll
+    by: paid
+    versions:
+      - version: first
+        from: 2020-01-01
+        act: Act 1
+        source: read
+        confidence: high
+        rules:
+          - {rule: trucks, is: {class: truck}, fixed: "9000"}
+          - {rule: per km, when: km > dec("1"), per_unit: {quantity: km, price: "1500", rounding: half_up}}
+          - {rule: short way, exempt: true}
+      - version: second
+        from: 2021-01-01
+        to: 2021-12-31
+        act: Act 2
+        source: read
+        confidence: medium
+        rules:
+          - {rule: all, fixed: "5000"}
+  - id: vat
+    charge: toll_vat
+    code: VAT
+    follows: vat_rate
+    rules:
+      - {rule: VAT, percentage: {rate: vat_rate, of: toll, rounding: half_up}}
+examples:
+  - {on: 2020-06-01, inputs: {km: 10.1}, lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"}
+`
+
+const soundParameter = `parameter: vat
+name: {vi: Thuế, en: VAT}
+versions:
+  - {version: "10%", from: 2000-01-01, value: "0.10", act: VAT law, source: read, confidence: high}
+`
+
+func folder(schedule, parameter string) fstest.MapFS {
+	return fstest.MapFS{
+		"toll.yaml":           {Data: []byte(schedule)},
+		"parameters/vat.yaml": {Data: []byte(parameter)},
+	}
+}
+
+func TestASoundScheduleLoads(t *testing.T) {
+	services, err := fee.CheckSchedules(folder(sound, soundParameter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(services) != 1 || services[0].Service != "toll" || services[0].Examples != 1 || len(services[0].Inputs) != 4 {
+		t.Errorf("got %+v", services)
+	}
+}
+
+func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		old, new string // replaced in the schedule
+		line     string
+		reason   string
+	}{
+		{"overlapping versions", "from: 2020-01-01", "from: 2020-01-01\n        to: 2021-01-01", "toll.yaml:22", "overlaps version second"},
+		{"a gap", "from: 2020-01-01", "from: 2020-01-01\n        to: 2020-11-30", "toll.yaml:22", "from 2020-12-01 to 2020-12-31 no version is in force"},
+		{"versions out of order", "from: 2021-01-01", "from: 2019-01-01", "toll.yaml:30", "stand in order"},
+		{"an end before the beginning", "to: 2021-12-31", "to: 2020-12-31", "toll.yaml:31", "ends before it begins"},
+		{"a failing example", `total: "16665"`, `total: "16666"`, "toll.yaml:44", "the total should be 16666"},
+		{"a failing line", `amount: "1515"`, `amount: "1516"`, "toll.yaml:44", "line 2 should be VAT 1516"},
+		{"an example that should be refused", `lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"`, `refused: Act 1`, "toll.yaml:44", "should be refused"},
+		{"no examples", sound[strings.Index(sound, "examples:"):], "examples: []\n", "toll.yaml:1", "needs examples"},
+		{"an unknown key", "valid_days: 30", "valid_days: 30\ncolour: red", "toll.yaml:5", "colour"},
+		{"a kind that does not exist", `fixed: "9000"`, `volume: "9000"`, "toll.yaml:26", "volume"},
+		{"a repeated key", "body: road_authority", "body: road_authority\nbody: other", "toll.yaml:4", "body"},
+		{"two kinds", `fixed: "9000"`, `fixed: "9000", exempt: true`, "toll.yaml:26", "exactly one kind"},
+		{"no kind", `, fixed: "9000"`, ``, "toll.yaml:26", "exactly one kind"},
+		{"a bare number", `fixed: "9000"`, `fixed: 9000`, "toll.yaml", "must stand in quotes"},
+		{"an amount that is no number and no expression", `fixed: "9000"`, `fixed: "9 000"`, "toll.yaml:26", "Syntax error"},
+		{"no act", "act: Act 1", `act: ""`, "toll.yaml:20", "legal basis"},
+		{"no source mark", "source: read\n        confidence: high", "confidence: high", "toll.yaml:20", "`source` must be"},
+		{"no rules and not unknown", "rules:\n          - {rule: all, fixed: \"5000\"}", "rules: []", "toll.yaml:29", "either rules or"},
+		{"decimal against int", `km > dec("1")`, `km > 1`, "toll.yaml:27", "no matching overload"},
+		{"decimal against float", `km > dec("1")`, `km > 1.5`, "toll.yaml:27", "no matching overload"},
+		{"decimal made of a float", `km > dec("1")`, `km > dec(1.5)`, "toll.yaml:27", "no matching overload"},
+		{"plain division", `km > dec("1")`, `km / dec("2") > dec("1")`, "toll.yaml:27", "no matching overload"},
+		{"a decimal literal that is none", `km > dec("1")`, `km > dec("one")`, "toll.yaml:27", "not a decimal"},
+		{"a decimal made at run time", `km > dec("1")`, `km > dec(class)`, "toll.yaml:27", "takes a literal"},
+		{"a date literal that is none", `km > dec("1")`, `paid > date("2020-13-01")`, "toll.yaml:27", "not a date"},
+		{"division without a rounding", `km > dec("1")`, `'div(km, dec("3"), 2, "") > dec("1")'`, "toll.yaml:27", "named rounding"},
+		{"an unknown variable", `km > dec("1")`, `miles > dec("1")`, "toll.yaml:27", "undeclared reference"},
+		{"given() of no input", `km > dec("1")`, `given(miles)`, "toll.yaml:27", "undeclared reference"},
+		{"a condition that is no condition", `km > dec("1")`, `km + dec("1")`, "toll.yaml:27", "gives a decimal where a bool is needed"},
+		{"a loop", `km > dec("1")`, `'[1, 2, 3].exists(x, x > 2)'`, "toll.yaml:27", "undeclared reference"},
+		{"too expensive", `km > dec("1")`, `'"` + strings.Repeat("a", 300) + `".matches("` + strings.Repeat("(a+)+", 100) + `")'`, "toll.yaml:27", "may cost"},
+		{"an enum value nobody declared", "class: truck", "class: lorry", "toll.yaml:26", `"lorry" is no value`},
+		{"a check of no input", "field: axles", "field: wheels", "toll.yaml:13", "a check needs"},
+		{"a rate without rounding", "of: toll, rounding: half_up", "of: toll", "toll.yaml:42", "needs a rounding"},
+		{"a rounding that is none", "rounding: half_up}}\n          - {rule: short", "rounding: nearest}}\n          - {rule: short", "toll.yaml:27", "not a rounding"},
+		{"a parameter that is not there", "parameter: vat,", "parameter: salary,", "toll.yaml:11", `no parameter "salary"`},
+		{"a date that is no date input", "by: paid\n    versions", "by: km\n    versions", "toll.yaml:18", "neither `date` nor a date input"},
+		{"a date that is none", "from: 2021-01-01", "from: 2021-02-30", "toll.yaml", "is not a date"},
+		{"a name used twice", "id: vat", "id: toll", "toll.yaml:1", "used twice"},
+		{"an input type nobody knows", "type: int", "type: float", "toll.yaml:7", "none of decimal"},
+		{"a default outside the values", "default: car", "default: bus", "toll.yaml:8", "not allowed"},
+		{"a component used before its turn", "of: toll,", "of: vat,", "toll.yaml:44", "before it is charged"},
+		{"two documents", "service: toll", "a: b\n---\nservice: toll", "toll.yaml:1", "exactly one YAML document"},
+		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			broken := strings.Replace(sound, c.old, c.new, 1)
+			if broken == sound {
+				t.Fatalf("the schedule has no %q to break", c.old)
+			}
+			_, err := fee.Load(folder(broken, soundParameter))
+			if err == nil {
+				t.Fatal("it loaded")
+			}
+			if !strings.Contains(err.Error(), c.line+":") || !strings.Contains(err.Error(), c.reason) {
+				t.Errorf("want %s and %q, got: %v", c.line, c.reason, err)
+			}
+		})
+	}
+}
+
+func TestAParametersFaultIsRefused(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"a name other than its file's": {"parameter: vat", "parameter: tax"},
+		"no number":                    {`"0.10"`, `"ten"`},
+		"no act":                       {"act: VAT law, ", ""},
+		"neither value nor unknown":    {`value: "0.10", `, ""},
+	} {
+		broken := strings.Replace(soundParameter, change[0], change[1], 1)
+		if _, err := fee.Load(folder(sound, broken)); err == nil || !strings.Contains(err.Error(), "parameters/vat.yaml:") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestOneServiceHasOneFile(t *testing.T) {
+	files := folder(sound, soundParameter)
+	files["again.yaml"] = files["toll.yaml"]
+	if _, err := fee.Load(files); err == nil || !strings.Contains(err.Error(), "has a schedule already") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := fee.Load(fstest.MapFS{}); err == nil {
+		t.Error("an empty folder loaded")
+	}
+}
+
+func TestEveryFaultIsReported(t *testing.T) {
+	broken := strings.Replace(strings.Replace(sound, "class: truck", "class: lorry", 1), "act: Act 1", `act: ""`, 1)
+	_, err := fee.Load(folder(broken, soundParameter))
+	if err == nil || !strings.Contains(err.Error(), "toll.yaml:20:") || !strings.Contains(err.Error(), "toll.yaml:26:") {
+		t.Errorf("want both faults, got %v", err)
+	}
+}
+
+// FuzzLoad looks for a schedule text that makes the loader panic or hang instead of refusing.
+func FuzzLoad(f *testing.F) {
+	f.Add(sound)
+	f.Add(strings.Replace(sound, `km > dec("1")`, "given(km", 1))
+	f.Add("components: [{versions: [{rules: [{}]}]}]")
+	f.Add("a: &a [*a]")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := fee.Load(folder(text, soundParameter))
+		if (s == nil) == (err == nil) {
+			t.Errorf("got %v and %v", s, err)
+		}
+	})
+}
