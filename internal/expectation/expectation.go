@@ -89,6 +89,12 @@ func UpdateTx(ctx context.Context, tx pgx.Tx, at time.Time, list []Expectation) 
 		b.Queue(`UPDATE gateway.expectation SET state = $4, batch = $5, announced = $6, fee = $7, met = $8, met_by = $9,
 			met_day = $10, updated_at = $11 WHERE book = $1 AND kind = $2 AND ref = $3`,
 			e.Book, e.Kind, e.Ref, e.State, e.Batch, e.Announced, e.Fee, e.Met, e.MetBy, e.MetDay, at)
+		if e.Met > 0 {
+			// The row above forgets how it got there; a closed day is recomputed from this one. met only grows.
+			b.Queue(`INSERT INTO gateway.expectation_met (book, kind, ref, met, met_day, met_by, recorded_at)
+				VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT ON CONSTRAINT expectation_met_pk DO NOTHING`,
+				e.Book, e.Kind, e.Ref, e.Met, e.MetDay, e.MetBy, at)
+		}
 	}
 	return tx.SendBatch(ctx, &b).Close()
 }
