@@ -109,7 +109,9 @@ func providerRefusal(s source, target string) string {
 }
 
 // simulates reports whether the package plays the other side; the bank is nothing but that.
-func simulates(dir string) bool { return path.Base(dir) == "simulator" || within(dir, "providers/bank") }
+func simulates(dir string) bool {
+	return path.Base(dir) == "simulator" || within(dir, "providers/bank")
+}
 
 // top is the folder that counts as one part: internal/order, reconciliation, cmd.
 func top(dir string) string {
