@@ -30,9 +30,12 @@ type Actor struct {
 	Books []string
 }
 
+// systemPrefix begins the id of every part of the program.
+const systemPrefix = "exchequer:"
+
 // Exchequer is the program itself acting on a timer or on a provider's word.
 func Exchequer(part string) Actor {
-	return Actor{ID: "exchequer:" + part, Role: System, Books: []string{"*"}}
+	return Actor{ID: systemPrefix + part, Role: System, Books: []string{"*"}}
 }
 
 // Name gives the id written into audit rows.
