@@ -30,21 +30,18 @@ const refused = "refused"
 // CheckCases works out every row of a CSV of worked cases and compares the total and, where the row has lines, their
 // amounts in order; whatever else stands in the lines is notes. The columns are id, service, date, inputs, total_vnd
 // and lines (the last may be missing), found by their names in the first row. Only the named services are looked at,
-// all when there are none. A difference is a result, not an error; an error is a file that is no such CSV.
+// all when there are none. A difference is a result, not an error; an error is a file that is no such CSV, or a named
+// service that has no schedule (problem.NotFound): a misspelt name must not pass for a check of nothing.
 func CheckCases(r io.Reader, s *Schedules, services []string) ([]CaseResult, error) {
-	rows := csv.NewReader(r)
-	head, err := rows.Read()
-	if err != nil {
-		return nil, fmt.Errorf("reading the first row of the cases: %w", err)
-	}
-	columns := map[string]int{}
-	for i, name := range head {
-		columns[name] = i
-	}
-	for _, name := range []string{"id", "service", "date", "inputs", "total_vnd"} {
-		if _, ok := columns[name]; !ok {
-			return nil, fmt.Errorf("the cases have no column %q: the first row must name id, service, date, inputs, total_vnd", name)
+	for _, name := range services {
+		if s.tariffs[name] == nil {
+			return nil, s.unknownService(name)
 		}
+	}
+	rows := csv.NewReader(r)
+	columns, err := caseColumns(rows)
+	if err != nil {
+		return nil, err
 	}
 	var results []CaseResult
 	for {
@@ -67,6 +64,24 @@ func CheckCases(r io.Reader, s *Schedules, services []string) ([]CaseResult, err
 		one.compare(s, row[columns["inputs"]], lines)
 		results = append(results, one)
 	}
+}
+
+// caseColumns finds the columns by the names in the first row.
+func caseColumns(rows *csv.Reader) (map[string]int, error) {
+	head, err := rows.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading the first row of the cases: %w", err)
+	}
+	columns := map[string]int{}
+	for i, name := range head {
+		columns[name] = i
+	}
+	for _, name := range []string{"id", "service", "date", "inputs", "total_vnd"} {
+		if _, ok := columns[name]; !ok {
+			return nil, fmt.Errorf("the cases have no column %q: the first row must name id, service, date, inputs, total_vnd", name)
+		}
+	}
+	return columns, nil
 }
 
 // compare fills in what came of the case.

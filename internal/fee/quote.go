@@ -15,13 +15,21 @@ import (
 func (s *Schedules) Quote(req Request) (*Quote, error) {
 	t, ok := s.tariffs[req.Service]
 	if !ok {
-		return nil, problem.AtField(problem.NotFound, "service", "there is no fee schedule of that name; the services are %s",
-			strings.Join(s.names(), ", "))
+		return nil, s.unknownService(req.Service)
 	}
 	if req.Date.IsZero() {
 		return nil, problem.AtField(problem.Invalid, "date", "is required")
 	}
 	return t.quote(req)
+}
+
+func (s *Schedules) unknownService(name string) error {
+	shown := "that name" // it is the caller's text: it is repeated only where it can be nothing but a name
+	if identifier(name) && len(name) <= 64 {
+		shown = "the name " + name
+	}
+	return problem.AtField(problem.NotFound, "service", "there is no fee schedule of %s; the services are %s",
+		shown, strings.Join(s.names(), ", "))
 }
 
 func (t *tariff) quote(req Request) (*Quote, error) {
