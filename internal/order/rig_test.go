@@ -1,0 +1,294 @@
+package order_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/authn"
+	"exchequer/internal/bill"
+	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
+	"exchequer/internal/fee"
+	"exchequer/internal/order"
+	"exchequer/internal/outbox"
+	"exchequer/internal/pg/pgtest"
+	"exchequer/ledger"
+	"exchequer/providers"
+	"exchequer/providers/vnpay"
+	"exchequer/providers/vnpay/simulator"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const secret = "SECRETKEYFORTEST0123456789ABCDEF"
+
+var (
+	ctx    = context.Background()
+	portal = authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}}
+)
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// fixed is a quoter whose only tariff is the amount in the inputs.
+type fixed struct{ clock *clock }
+
+func (f fixed) Quote(r fee.Request) (*fee.Quote, error) {
+	var in struct{ Amount, Late int64 }
+	if err := json.Unmarshal(r.Inputs, &in); err != nil {
+		return nil, err
+	}
+	return &fee.Quote{Service: r.Service, Date: r.Date, TotalVND: in.Amount + in.Late, ScheduleHash: "test",
+		ValidUntil: f.clock.Now().Add(2 * time.Hour),
+		Lines:      []fee.Line{{Code: "fine", Charge: "fine", Amount: in.Amount}, {Code: "late", Charge: "late_charge", Amount: in.Late}}}, nil
+}
+
+// rig is the order service on a real database, with VNPAY's simulator behind HTTP.
+type rig struct {
+	*testing.T
+	pool   *pgxpool.Pool
+	clock  *clock
+	ledger *ledger.Ledger
+	bills  *bill.Store
+	orders *order.Service
+	keys   *order.Keys
+	sim    *simulator.Simulator
+	simURL string
+	bank   *atWill
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{T: t, pool: pgtest.New(t), clock: &clock{at: time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)}, bank: &atWill{}}
+	cat := withWilled(t)
+	days, err := calendar.Vietnam()
+	r.must(err)
+	r.ledger = ledger.New(r.pool, r.clock.Now)
+	r.bills = bill.New(r.pool, cat, fixed{r.clock}, r.clock)
+	notify := httptest.NewServer(http.HandlerFunc(r.receive))
+	t.Cleanup(notify.Close)
+	r.sim, err = simulator.New(simulator.Config{
+		Terminals: []simulator.Terminal{{TmnCode: "EXCHQNET", HashSecret: secret}}, IPNURL: notify.URL,
+		Journal: filepath.Join(t.TempDir(), "vnpay.journal"), Now: r.clock.Now, IsBusinessDay: func(time.Time) bool { return true },
+	})
+	r.must(err)
+	t.Cleanup(func() { r.sim.Close() })
+	server := httptest.NewServer(r.sim.Handler())
+	t.Cleanup(server.Close)
+	r.simURL = server.URL
+	adapter, err := vnpay.New(vnpay.Config{
+		Terminals: []vnpay.Terminal{{Merchant: "net", TmnCode: "EXCHQNET", HashSecret: secret}},
+		PayURL:    server.URL + "/paymentv2/vpcpay.html", TransactionURL: server.URL + "/merchant_webapi/api/transaction",
+	}, server.Client(), r.clock.Now)
+	r.must(err)
+	timing := order.DefaultTiming()
+	r.keys = &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing}
+	r.orders = order.New(order.Deps{
+		Pool: r.pool, Ledger: r.ledger, Catalog: cat, Calendar: days, Clock: r.clock, Timing: timing,
+		Providers: map[string]providers.Provider{"vnpay": adapter, "willed": r.bank},
+		ReturnURL: "https://portal.example/return", Log: slog.New(slog.DiscardHandler),
+	})
+	return r
+}
+
+// withWilled is the catalogue with a contract for the provider whose answers a test chooses.
+func withWilled(t *testing.T) *catalog.Catalog {
+	raw, err := os.ReadFile("../catalog/data/catalog.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(raw), "contracts:\n",
+		"contracts:\n  - {provider: willed, book: HNI, merchant: w, settlement: net, due_business_days: 1, mark: example}\n", 1)
+	c, err := catalog.Load(fstest.MapFS{"catalog.yaml": {Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) receive(w http.ResponseWriter, q *http.Request) {
+	body, _ := io.ReadAll(q.Body)
+	reply, err := r.orders.Receive(q.Context(), "vnpay", providers.Notification{Method: q.Method, RawQuery: q.URL.RawQuery, Header: q.Header, Body: body})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(reply.Status)
+	_, _ = w.Write(reply.Body)
+}
+
+// bill issues a traffic fine of an amount with a late charge.
+func (r *rig) bill(source string, amount, late int64) bill.Bill {
+	r.Helper()
+	in, _ := json.Marshal(map[string]int64{"Amount": amount, "Late": late})
+	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "traffic_fine", SourceRef: source, Payer: "subject-1",
+		Date: calendar.DayOf(r.clock.Now()), Inputs: in})
+	r.must(err)
+	return b
+}
+
+func (r *rig) open(bills ...bill.Bill) order.Order {
+	r.Helper()
+	refs := make([]string, len(bills))
+	for i, b := range bills {
+		refs[i] = b.Ref
+	}
+	o, err := r.orders.Open(ctx, portal, newOrderRef(bills[0].Book), refs)
+	r.must(err)
+	return o
+}
+
+func (r *rig) start(o order.Order, key string) order.Attempt {
+	r.Helper()
+	a, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "vnpay", Key: key, Locale: "vi"})
+	r.must(err)
+	return a
+}
+
+// choose plays the payer at the provider's page.
+func (r *rig) choose(a order.Attempt, choice string) {
+	r.Helper()
+	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, form := range []url.Values{nil, {"choice": {choice}}} {
+		resp, err := browser.Get(a.Action.URL)
+		if form != nil {
+			resp, err = browser.PostForm(a.Action.URL, form)
+		}
+		r.must(err)
+		resp.Body.Close()
+		if resp.StatusCode >= 400 {
+			r.Fatalf("the pay page answers %s", resp.Status)
+		}
+	}
+}
+
+func (r *rig) fault(f simulator.Fault) {
+	r.Helper()
+	body, _ := json.Marshal(f)
+	resp, err := http.Post(r.simURL+"/faults", "application/json", strings.NewReader(string(body)))
+	r.must(err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		r.Fatalf("fault not taken: %s", resp.Status)
+	}
+}
+
+// notify lets the simulator send what is due, and applies what has come in.
+func (r *rig) notify() {
+	r.Helper()
+	r.must(r.sim.Tick(ctx))
+	for n := 1; n > 0; {
+		var err error
+		n, err = r.orders.ApplyWaiting(ctx, "HNI")
+		r.must(err)
+	}
+}
+
+// ask runs the question about an attempt that is due, as the worker would.
+func (r *rig) ask(a order.Attempt) {
+	r.Helper()
+	var id int64
+	r.must(r.pool.QueryRow(ctx, `UPDATE gateway.outbox SET state = 'running', worker = 1, handed_at = due WHERE id = (SELECT max(id) FROM gateway.outbox
+		WHERE kind = $1 AND ref = $2) RETURNING id`, order.AskJob, a.Ref).Scan(&id))
+	r.must(r.orders.HandleAsk(ctx, outbox.Job{ID: id, Kind: order.AskJob, Book: a.Book, Ref: a.Ref}))
+}
+
+// told asks the provider at will about an attempt, which answers with an observation.
+func (r *rig) told(a order.Attempt, o providers.Observation, err error) {
+	r.Helper()
+	r.bank.query = func() (providers.Observation, error) { return o, err }
+	r.ask(a)
+}
+
+func (r *rig) attempt(o order.Order, i int) order.Attempt {
+	r.Helper()
+	got, err := r.orders.Get(ctx, portal, o.Ref)
+	r.must(err)
+	return got.Attempts[i]
+}
+
+func (r *rig) count(sql string, args ...any) (n int) {
+	r.Helper()
+	r.must(r.pool.QueryRow(ctx, sql, args...).Scan(&n))
+	return n
+}
+
+// net gives the balance of an account, on its normal side.
+func (r *rig) net(book, code string) int64 {
+	r.Helper()
+	list, err := r.ledger.Balances(ctx, ledger.Query{Book: book, Prefix: code})
+	r.must(err)
+	for _, b := range list {
+		if b.Account == code {
+			return b.Net()
+		}
+	}
+	return 0
+}
+
+func (r *rig) verified() {
+	r.Helper()
+	report, err := r.ledger.Verify(ctx, ledger.VerifyOptions{Mirror: booking.Mirror})
+	r.must(err)
+	if !report.OK {
+		r.Errorf("the ledger does not verify: %+v", report.Findings)
+	}
+}
+
+// atWill is a provider whose answers the test chooses: for what a well-behaved provider never shows.
+type atWill struct {
+	start error
+	read  providers.Observation
+	query func() (providers.Observation, error)
+}
+
+func (*atWill) Name() string { return "willed" }
+
+func (w *atWill) Start(context.Context, providers.Payment) (providers.Action, error) {
+	return providers.Action{Kind: providers.Redirect, URL: "https://provider.example/pay"}, w.start
+}
+
+func (w *atWill) Read(providers.Notification) (providers.Observation, error) { return w.read, nil }
+
+func (*atWill) Answer(providers.Verdict) providers.Reply {
+	return providers.Reply{Status: http.StatusOK}
+}
+
+func (w *atWill) Query(context.Context, providers.Inquiry) (providers.Observation, error) {
+	return w.query()
+}
