@@ -1,0 +1,106 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/calendar"
+)
+
+// Clock is the program's clock: it goes at the machine's pace and can be moved forward. Where it stands is kept with
+// the books, so that a program started again goes on from there and never goes back before what is booked.
+type Clock struct {
+	pool    *pgxpool.Pool
+	machine func() time.Time
+
+	mu    sync.Mutex
+	base  time.Time // program time at since
+	since time.Time // machine time
+}
+
+// Machine is the machine's own clock, the program's where no story is played.
+type Machine struct{}
+
+// Now gives the machine's time in UTC.
+func (Machine) Now() time.Time { return time.Now().UTC() }
+
+// LoadClock gives the clock kept with the books, and nil where none is: then the machine's clock holds. frozen says
+// whether the clock stood still while no program ran (the story) or went on (a program beside the one that plays it).
+func LoadClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time, frozen bool) (*Clock, error) {
+	c := &Clock{pool: pool, machine: machine}
+	err := pool.QueryRow(ctx, `SELECT program, machine FROM gateway.program_clock`).Scan(&c.base, &c.since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if frozen {
+		c.since = machine()
+	}
+	return c, err
+}
+
+// StartClock gives the clock kept with the books as it stood, or a new one that stands at an instant.
+func StartClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time, at time.Time) (*Clock, error) {
+	c, err := LoadClock(ctx, pool, machine, true)
+	if err != nil || c != nil {
+		return c, err
+	}
+	c = &Clock{pool: pool, machine: machine, base: at, since: machine()}
+	return c, c.Keep(ctx)
+}
+
+// Now gives the program's time in UTC.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.base.Add(c.machine().Sub(c.since)).UTC()
+}
+
+// AdvanceTo moves the clock forward to an instant and keeps it before anybody can see the new time; it never moves
+// back.
+func (c *Clock) AdvanceTo(ctx context.Context, at time.Time) error {
+	if !at.After(c.Now()) {
+		return nil
+	}
+	// Kept first: a program killed right after must not start again before what it booked meanwhile.
+	if err := c.write(ctx, at); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.since = at, c.machine()
+	return nil
+}
+
+// Keep writes down where the clock stands.
+func (c *Clock) Keep(ctx context.Context) error { return c.write(ctx, c.Now()) }
+
+// KeepGoing writes the clock down every interval until ctx ends.
+func (c *Clock) KeepGoing(ctx context.Context, every time.Duration) error {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			// A database that is away for a moment only makes the clock a moment older at the next start.
+			_ = c.Keep(ctx)
+		}
+	}
+}
+
+func (c *Clock) write(ctx context.Context, at time.Time) error {
+	_, err := c.pool.Exec(ctx, `INSERT INTO gateway.program_clock AS k (program, machine) VALUES ($1, $2)
+		ON CONFLICT (one) DO UPDATE SET program = greatest(k.program, excluded.program), machine = excluded.machine`, at.UTC(), c.machine().UTC())
+	return err
+}
+
+var (
+	_ calendar.Clock = (*Clock)(nil)
+	_ calendar.Clock = Machine{}
+)
