@@ -60,12 +60,17 @@ type works struct {
 	before  func(ctx context.Context, j outbox.Job) error // runs inside the handler, before the effect
 }
 
-func newWorks(t *testing.T, redisURL string) *works {
-	w := &works{T: t, pool: pgtest.New(t), clock: &storyClock{now: noon}, inside: map[string]int{}}
-	w.cfg = jobs.Config{
+// fastConfig has all waits short.
+func fastConfig(redisURL string) jobs.Config {
+	return jobs.Config{
 		RedisURL: redisURL, Concurrency: 4, Poll: 5 * time.Millisecond, Sweep: 20 * time.Millisecond, Lease: 200 * time.Millisecond,
 		CheckInterval: 5 * time.Millisecond, Backoff: 10 * time.Millisecond, MaxBackoff: 40 * time.Millisecond, ShutdownTimeout: 2 * time.Second,
 	}
+}
+
+func newWorks(t *testing.T, redisURL string) *works {
+	w := &works{T: t, pool: pgtest.New(t), clock: &storyClock{now: noon}, inside: map[string]int{}}
+	w.cfg = fastConfig(redisURL)
 	_, err := pgtest.Owner(t, w.pool).Exec(t.Context(), `
 		CREATE TABLE effect (ref text, attempt integer); GRANT SELECT, INSERT ON effect TO exchequer_app`)
 	if err != nil {
@@ -428,6 +433,52 @@ func TestRescheduledWorkIsRunAgain(t *testing.T) {
 		w.clock.jump(time.Hour)
 	}
 	w.settled(1)
+}
+
+func TestDrain(t *testing.T) {
+	w := newWorks(t, "")
+	handlers := map[string]jobs.Handler{"apply": w.handle}
+	w.ask(3, noon)
+	w.ask(1, noon.Add(time.Hour)) // merged into the first, so nothing is left
+	if n, err := jobs.Drain(t.Context(), w.pool, w.clock, handlers); err != nil || n != 3 {
+		t.Errorf("%d runs, %v; want 3", n, err)
+	}
+	w.settled(3)
+	w.before = func(context.Context, outbox.Job) error { return errors.New("the provider is away") }
+	w.ask(1, noon)
+	if n, err := jobs.Drain(t.Context(), w.pool, w.clock, handlers); err == nil || n != 1 {
+		t.Errorf("%d runs, %v; want one that fails", n, err)
+	}
+	if w.open() != 1 {
+		t.Error("the failed row is gone")
+	}
+}
+
+// What a restart of PostgreSQL does to the program: every session of it ends at once.
+func TestEveryDatabaseSessionCutAgainAndAgain(t *testing.T) {
+	w := newWorks(t, "redis://"+miniredis.RunT(t).Addr())
+	w.before = func(context.Context, outbox.Job) error { time.Sleep(2 * time.Millisecond); return nil }
+	w.ask(150, noon)
+	owner := pgtest.Owner(t, w.pool)
+	w.start()
+	for n := range 3 {
+		w.eventually("some work", func() bool {
+			var done int
+			// Over the owner's sessions, which are not cut.
+			return owner.QueryRow(t.Context(), `SELECT count(*) FROM effect`).Scan(&done) == nil && done > n*30
+		})
+		_, err := owner.Exec(t.Context(), `
+			SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.eventually("all work done", func() bool {
+		var open int
+		return owner.QueryRow(t.Context(), `SELECT count(*) FROM gateway.outbox WHERE state <> 'done'`).Scan(&open) == nil && open == 0
+	})
+	w.settled(150)
 }
 
 func TestConfigIsChecked(t *testing.T) {
