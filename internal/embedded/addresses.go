@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,12 +60,15 @@ func (s *Servers) writeAddresses() error {
 	if r, ok := s.redis.(*redisProcess); ok {
 		a.RedisPID = r.pid()
 	}
-	text, err := json.MarshalIndent(a, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // people read this file too, and addresses hold &
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(a); err != nil {
 		return err
 	}
 	fresh := addressesPath(s.stateDir) + ".new"
-	if err := os.WriteFile(fresh, append(text, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(fresh, text.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("writing the addresses in use: %w", err)
 	}
 	return os.Rename(fresh, addressesPath(s.stateDir))

@@ -9,9 +9,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestServersOutliveEveryKindOfEnd(t *testing.T) {
+	t.Parallel()
 	for name, h := range hosts(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,13 +58,20 @@ func TestServersOutliveEveryKindOfEnd(t *testing.T) {
 }
 
 func TestKilledServersAreStartedAgain(t *testing.T) {
+	t.Parallel()
 	for name, h := range hosts(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := h.start(t)
 			p.exec(t, "CREATE TABLE kept (id int)")
 			p.exec(t, "INSERT INTO kept VALUES (1)")
+			pool, err := pgxpool.New(t.Context(), p.DatabaseURL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pool.Close()
 			for range 2 {
+				eventually(t, "a pool opened before finds the server again", func() error { return pool.Ping(t.Context()) })
 				former := p.postmaster()
 				if err := syscall.Kill(former, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
@@ -92,6 +102,7 @@ func TestKilledServersAreStartedAgain(t *testing.T) {
 }
 
 func TestSecondStartIsRefused(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, os.Geteuid())
 	p := h.start(t)
 	_, err := h.try(t)
@@ -130,14 +141,19 @@ func TestGivenServersAreNotStarted(t *testing.T) {
 	}
 }
 
+// given names a database, so that only Redis is started.
+func given(dir string) Options { return Options{StateDir: dir, DatabaseURL: "postgres://a/b"} }
+
 func TestRedisAbsent(t *testing.T) {
-	h := newHost(t, os.Geteuid())
-	h.env = append(h.env, "PATH=/nowhere")
-	p := h.start(t)
-	if p.RedisPID != 0 {
-		t.Errorf("a redis-server was found: pid %d", p.RedisPID)
+	t.Setenv("PATH", "/nowhere")
+	s, err := Start(t.Context(), given(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
 	}
-	queue := p.queue(t)
+	if _, ok := s.redis.(*substitute); !ok {
+		t.Fatalf("a %T runs", s.redis)
+	}
+	queue := (&program{Addresses: Addresses{RedisURL: s.RedisURL()}}).queue(t)
 	if err := queue.Set(t.Context(), "lock", "1", 50*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -147,17 +163,16 @@ func TestRedisAbsent(t *testing.T) {
 		}
 		return nil
 	})
-	p.stop(t)
-	if !strings.Contains(p.errors.String(), "redis-server is not installed") {
-		t.Errorf("said %q, and not that a substitute is used", p.errors)
+	if err := s.Stop(); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestRefusedRedisDataArePutAside(t *testing.T) {
+	h := newHost(t, os.Geteuid())
 	if findRedis() == "" {
 		t.Skip("redis-server is not installed")
 	}
-	h := newHost(t, os.Geteuid())
 	files := filepath.Join(h.dir, "redis", "appendonlydir")
 	if err := os.MkdirAll(files, 0o755); err != nil {
 		t.Fatal(err)
@@ -165,12 +180,17 @@ func TestRefusedRedisDataArePutAside(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(files, "appendonly.aof.manifest"), []byte("nonsense\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := h.start(t)
-	if err := p.queue(t).Ping(t.Context()).Err(); err != nil {
+	s, err := Start(t.Context(), given(h.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&program{Addresses: Addresses{RedisURL: s.RedisURL()}}).queue(t).Ping(t.Context()).Err(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(h.dir, "redis.refused", "appendonlydir")); err != nil {
 		t.Error(err)
 	}
-	p.stop(t)
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
 }

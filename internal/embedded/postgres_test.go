@@ -89,6 +89,7 @@ func TestImpassableFolderIsNamed(t *testing.T) {
 }
 
 func TestLeftoversDoNotKeepTheServerFromStarting(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, os.Geteuid())
 	fresh := filepath.Join(h.dir, "postgres", "data.new")
 	if err := os.MkdirAll(filepath.Join(fresh, "base"), 0o700); err != nil {

@@ -50,7 +50,6 @@ type host struct {
 	dir    string
 	binary string
 	uid    int
-	env    []string
 }
 
 // hosts gives root and a plain user to root, and the caller alone to everybody else.
@@ -80,7 +79,7 @@ func newHost(t *testing.T, uid int) host {
 			t.Error(err)
 		}
 	})
-	h := host{dir: filepath.Join(dir, "state"), binary: filepath.Join(dir, "program"), uid: uid, env: os.Environ()}
+	h := host{dir: filepath.Join(dir, "state"), binary: filepath.Join(dir, "program"), uid: uid}
 	copyProgram(t, h.binary)
 	for _, step := range []error{os.Chmod(dir, 0o755), os.Mkdir(h.dir, 0o755), os.Chown(h.dir, uid, -1)} {
 		if step != nil {
@@ -96,6 +95,9 @@ func copyProgram(t *testing.T, to string) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if os.Link(self, to) == nil {
+		return
 	}
 	text, err := os.ReadFile(self)
 	if err != nil {
@@ -119,7 +121,7 @@ type program struct {
 func (h host) try(t *testing.T) (*program, error) {
 	t.Helper()
 	p := &program{cmd: exec.Command(h.binary), dir: h.dir, errors: &strings.Builder{}}
-	p.cmd.Env = append(append([]string{}, h.env...), programMode+"=1", "EXCHEQUER_STATE="+h.dir, "HOME=/root")
+	p.cmd.Env = append(os.Environ(), programMode+"=1", "EXCHEQUER_STATE="+h.dir, "HOME=/root")
 	p.cmd.Dir = "/"
 	p.cmd.Stderr = p.errors
 	if h.uid != os.Geteuid() {

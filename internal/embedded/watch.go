@@ -56,3 +56,15 @@ func (s *Servers) restart(ctx context.Context, name string, server watched) bool
 	s.log.Info("a server runs again", "server", name, "pid", server.current().pid)
 	return true
 }
+
+// pause waits, or answers the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

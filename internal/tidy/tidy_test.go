@@ -69,7 +69,7 @@ func rules() map[string]rule {
 		"columns are enumerated":                  {enumeratedColumns, badColumns, 2},
 		"constraints are named":                   {namedConstraints, badConstraints, 2},
 		"keys of tables with money begin by book": {bookFirst, badKeys, 2},
-		"the project speaks of itself alone":      {ownWords, badWords, 4},
+		"the project speaks of itself alone":      {ownWords, badWords, 5},
 		"package names say what is in them":       {packageNames, badPackageNames, 2},
 	}
 }
