@@ -68,6 +68,13 @@ type definition struct {
 	limits ledger.Limits
 }
 
+func (d definition) covers(code string) bool {
+	if strings.HasSuffix(d.name, ":") {
+		return strings.HasPrefix(code, d.name) && len(code) > len(d.name)
+	}
+	return code == d.name
+}
+
 // chart is every kind of account there is: its normal side and what it refuses.
 var chart = [...]definition{
 	{clearingPrefix, ledger.Debit, 0},
@@ -90,7 +97,7 @@ var chart = [...]definition{
 // the functions above, never from input.
 func Account(book, code string) ledger.Account {
 	for _, d := range chart {
-		if code == d.name || strings.HasSuffix(d.name, ":") && strings.HasPrefix(code, d.name) && len(code) > len(d.name) {
+		if d.covers(code) {
 			return ledger.Account{Book: book, Code: code, Currency: Currency, Normal: d.normal, Limits: d.limits}
 		}
 	}

@@ -91,6 +91,9 @@ func (e SettledForMany) Transactions() ([]ledger.Transaction, error) {
 
 // fees splits the fee over the net shares and checks that the shares are the credit.
 func (e SettledForMany) fees(kind string) ([]int64, error) {
+	if len(e.Shares) == 0 {
+		return nil, &ImpossibleError{kind, "it has no shares"}
+	}
 	seen := make(map[string]bool)
 	weights := make([]int64, len(e.Shares))
 	var gross, net int64
