@@ -84,6 +84,7 @@ CREATE TABLE gateway.bank_statement_line (
     booked_on     date    NOT NULL,  -- the bank's booking date
     end_to_end_id text    NOT NULL DEFAULT '',
     bank_ref      text    NOT NULL DEFAULT '',
+    reversal      boolean NOT NULL DEFAULT false,  -- the bank takes back what it booked
     remittance    text    NOT NULL DEFAULT '',  -- may name a person: never copied into a break, finding, audit row or log
     -- waiting: stored, not decided yet (a crash in the middle); importing the same file again goes on with these
     state         text    NOT NULL DEFAULT 'waiting',
