@@ -1,0 +1,69 @@
+// Package bill owns what is owed: one bill from one quote, with the law that made its amount.
+//
+// It guarantees that a bill keeps its quote, the schedule's hash and its split over budget lines; that the issuer's
+// own number makes one bill, however often it is sent; and that a bill never takes more than it owes (a CHECK on its
+// row is the last guard). It does not take money: internal/order does, and marks the bill with PayTx in its transaction.
+package bill
+
+import (
+	"encoding/json"
+	"time"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+)
+
+// State is how far a bill is. Expiry is no state: it is ValidUntil against the clock.
+type State string
+
+// Open: something is owed. Paid: in full. NothingDue: the law asks for 0; nothing is booked.
+const (
+	Open       State = "open"
+	Paid       State = "paid"
+	NothingDue State = "nothing_due"
+)
+
+// Line is the part of a bill for one budget line of its body, whole đồng.
+type Line struct {
+	No     int    `json:"no"`
+	Charge string `json:"charge"`
+	Budget string `json:"budget"`
+	Amount int64  `json:"amount"`
+}
+
+// Bill is what one payer owes one collecting body. Amounts are whole đồng. Payer is a subject id.
+type Bill struct {
+	Book         string          `json:"book"`
+	Ref          string          `json:"ref"`
+	Body         string          `json:"body"`
+	Service      string          `json:"service"`
+	SourceRef    string          `json:"source_ref"`
+	Payer        string          `json:"-"`
+	QuoteDate    calendar.Date   `json:"quote_date"`
+	Inputs       json.RawMessage `json:"inputs"`
+	Quote        fee.Quote       `json:"quote"`
+	ScheduleHash string          `json:"schedule_hash"`
+	Amount       int64           `json:"amount"`
+	Paid         int64           `json:"paid"`
+	State        State           `json:"state"`
+	ValidUntil   time.Time       `json:"valid_until"`
+	CreatedAt    time.Time       `json:"created_at"`
+	Lines        []Line          `json:"lines"`
+}
+
+// Due is what is still owed, whole đồng.
+func (b Bill) Due() int64 { return b.Amount - b.Paid }
+
+// Expired reports whether the amount no longer holds at an instant.
+func (b Bill) Expired(at time.Time) bool { return !at.Before(b.ValidUntil) }
+
+// Request asks for a bill. SourceRef is the issuer's own number (decision, meter reading, file); Body may be left
+// out where one body collects for the service.
+type Request struct {
+	Service   string
+	Body      string
+	SourceRef string
+	Payer     string
+	Date      calendar.Date
+	Inputs    json.RawMessage
+}
