@@ -81,14 +81,14 @@ func parseTaskID(s string) (t outbox.Ticket, err error) {
 	return t, nil
 }
 
-// asynqLog lets asynq speak through slog, one level lower than it means to: what it calls an error (Redis away) is
-// waited out, and the relay says so once.
+// asynqLog lets asynq speak through slog, for those who look for it: what it calls an error (Redis is away, a task it
+// finished is no longer there) is waited out here, and the relay says once that Redis is away and that it is back.
 type asynqLog struct{ log *slog.Logger }
 
 func (l asynqLog) Debug(...any)      {}
 func (l asynqLog) Info(args ...any)  { l.log.Debug(fmt.Sprint(args...), "by", "asynq") }
 func (l asynqLog) Warn(args ...any)  { l.log.Debug(fmt.Sprint(args...), "by", "asynq") }
-func (l asynqLog) Error(args ...any) { l.log.Info(fmt.Sprint(args...), "by", "asynq") }
+func (l asynqLog) Error(args ...any) { l.log.Debug(fmt.Sprint(args...), "by", "asynq") }
 
 // Fatal must end the program by asynq's contract; it is called where asynq cannot go on in any way.
 func (l asynqLog) Fatal(args ...any) { panic(fmt.Sprint(args...)) }

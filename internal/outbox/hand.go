@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"exchequer/internal/pg"
 )
 
 // Ticket names one handing-out of a row. Only the latest ticket of a row may run, and it runs once.
@@ -104,28 +102,28 @@ type Run struct {
 // is not the row's latest, or was started before: do not run it.
 func Start(ctx context.Context, pool *pgxpool.Pool, r Run) (Job, error) {
 	j := Job{ID: r.ID, Attempt: r.Attempt}
-	err := pg.InTx(ctx, pool, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `
+	// One statement, so one journey to the server and one commit. What it covers is committed before the handler reads
+	// anything, so whatever those rows were written for is visible to it; if the run fails the row is run again, and the
+	// covered ones with it.
+	err := pool.QueryRow(ctx, `
+		WITH started AS (
 			UPDATE gateway.outbox SET state = 'running', worker = $3, handed_at = $4
 			WHERE id = $1 AND attempt = $2 AND state = 'queued'
-			RETURNING book, kind, ref, due`, r.ID, r.Attempt, r.Worker, r.Wall.UTC()).Scan(&j.Book, &j.Kind, &j.Ref, &j.Due)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrStale
-		}
-		if err != nil {
-			return err
-		}
-		// This commits before the handler reads anything, so whatever these rows were written for is visible to it.
-		// If the run fails the row itself is run again, and the covered ones with it.
-		_, err = tx.Exec(ctx, `
-			UPDATE gateway.outbox SET state = 'done', done_at = $5, merged_into = $4, retry_at = NULL
-			WHERE book = $1 AND kind = $2 AND ref = $3 AND state = 'waiting'`, j.Book, j.Kind, j.Ref, r.ID, r.Now.UTC())
-		return err
-	})
-	if err != nil && !errors.Is(err, ErrStale) {
+			RETURNING id, book, kind, ref, due
+		), covered AS (
+			UPDATE gateway.outbox o SET state = 'done', done_at = $5, merged_into = s.id, retry_at = NULL
+			FROM started s
+			WHERE o.book = s.book AND o.kind = s.kind AND o.ref = s.ref AND o.state = 'waiting'
+		)
+		SELECT book, kind, ref, due FROM started`,
+		r.ID, r.Attempt, r.Worker, r.Wall.UTC(), r.Now.UTC()).Scan(&j.Book, &j.Kind, &j.Ref, &j.Due)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Job{}, ErrStale
+	}
+	if err != nil {
 		return Job{}, fmt.Errorf("starting job %d: %w", r.ID, err)
 	}
-	return j, err
+	return j, nil
 }
 
 // Failure is a run that ended without its effect at Wall, in the machine's clock. Code says why (never a message). The
