@@ -72,7 +72,8 @@ const maxLog = 16 << 20
 
 // openLog opens a server's log to append to. The server inherits it and so needs no right on the folder above.
 func openLog(path string) (*os.File, error) {
-	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	// The folder is another user's when root runs this: a link laid there must not lead root to another file.
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND | syscall.O_NOFOLLOW
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		flags |= os.O_TRUNC
 	}

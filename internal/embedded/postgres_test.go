@@ -73,18 +73,28 @@ func TestLongSocketPathIsRefused(t *testing.T) {
 }
 
 func TestImpassableFolderIsNamed(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root hands its servers to another user")
-	}
-	h := newHost(t, 0)
-	closed := filepath.Join(h.dir, "closed")
-	if err := os.Mkdir(closed, 0o700); err != nil {
+	dir, err := os.MkdirTemp("/tmp", "exq-embedded-")
+	if err != nil {
 		t.Fatal(err)
 	}
-	h.dir = filepath.Join(closed, "state")
-	_, err := h.try(t)
-	if err == nil || !strings.Contains(err.Error(), "chmod o+x "+closed) {
-		t.Errorf("%v; it must name the folder that does not let the server pass", err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	state := filepath.Join(dir, "state")
+	if err := os.Mkdir(state, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stranger := identity{name: "postgres", uid: 4242, gid: 4242, switched: true}
+	if err := stranger.mayPass(state); err == nil || !strings.Contains(err.Error(), "chmod o+x "+dir) || !strings.Contains(err.Error(), "EXCHEQUER_STATE") {
+		t.Errorf("%v; it must name the folder that does not let the server pass, and the way out", err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := stranger.mayPass(state); err != nil {
+		t.Errorf("a folder that may be passed is refused: %v", err)
+	}
+	owner := identity{uid: uint32(os.Geteuid()), gid: 4242, switched: true}
+	if err := errors.Join(os.Chmod(dir, 0o011), owner.mayPass(state), os.Chmod(dir, 0o700)); err == nil {
+		t.Error("an owner without x may not pass even where others may")
 	}
 }
 
