@@ -63,8 +63,14 @@ type loader struct {
 	faults []error
 }
 
-// read decodes a file strictly: unknown and repeated keys are faults.
-func read(fsys fs.FS, file string, into any) (*loader, error) {
+// read decodes a file strictly: unknown and repeated keys are faults, and so is what plain data does not need.
+func read(fsys fs.FS, file string, into any) (_ *loader, err error) {
+	// The YAML library panics on some malformed texts instead of refusing them; the text is then at fault, not we.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s:1: this is no well-formed YAML: %v", file, r)
+		}
+	}()
 	source, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
@@ -76,10 +82,26 @@ func read(fsys fs.FS, file string, into any) (*loader, error) {
 	if len(l.tree.Docs) != 1 {
 		return nil, fmt.Errorf("%s:1: a file holds exactly one YAML document, this one %d", file, len(l.tree.Docs))
 	}
+	ast.Walk(l, l.tree.Docs[0])
+	if len(l.faults) > 0 {
+		return nil, errors.Join(l.faults...)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(into); err != nil {
 		return nil, l.decodeFault(err)
 	}
 	return l, nil
+}
+
+// Visit refuses tags, anchors, aliases and merge keys: a schedule is read by people of the law, and what a line says
+// must stand in that line.
+func (l *loader) Visit(n ast.Node) ast.Visitor {
+	switch n.Type() {
+	case ast.TagType, ast.AnchorType, ast.AliasType, ast.MergeKeyType:
+		l.faults = append(l.faults, fmt.Errorf("%s:%d: tags, anchors, aliases and merge keys are not allowed in a schedule",
+			l.file, n.GetToken().Position.Line))
+		return nil
+	}
+	return l
 }
 
 // decodeFault turns the YAML reader's error, which knows its token, into file, line and reason.

@@ -128,6 +128,8 @@ func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
 		{"a default outside the values", "default: car", "default: bus", "toll.yaml:8", "not allowed"},
 		{"a component used before its turn", "of: toll,", "of: vat,", "toll.yaml:44", "before it is charged"},
 		{"two documents", "service: toll", "a: b\n---\nservice: toll", "toll.yaml:1", "exactly one YAML document"},
+		{"an alias", "body: road_authority", "body: &b road_authority\nconfusion: *b", "toll.yaml:3", "aliases"},
+		{"a tag without a value", "      - {rule: VAT", "      !- {rule: VAT", "toll.yaml:42", "tags"},
 		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
