@@ -1,0 +1,137 @@
+package settlement
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/approval"
+	"exchequer/internal/audit"
+	"exchequer/internal/authn"
+	"exchequer/internal/booking"
+	"exchequer/internal/expectation"
+	"exchequer/internal/outbox"
+	"exchequer/internal/problem"
+	"exchequer/internal/reference"
+)
+
+// Approve instructs a payout that another person proposed: approval, booking (row 6), what the bank is expected to
+// debit, and the job that tells the bank, all or nothing. The same person approving again gets the payout as it stands.
+//
+// Forbidden where the actor asked for it himself or is not treasury staff of the book; Conflict where it was decided
+// before, is no longer what was asked, or the money is no longer there; NotFound; Invalid (malformed reference).
+func (s *Service) Approve(ctx context.Context, actor authn.Actor, ref string) (Payout, error) {
+	return s.decide(ctx, actor, ref, s.approveTx)
+}
+
+// Reject turns a proposed payout down; its payments wait for the next run. The one who asked may do so too. Errors as
+// Approve.
+func (s *Service) Reject(ctx context.Context, actor authn.Actor, ref, reason string) (Payout, error) {
+	return s.decide(ctx, actor, ref, func(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
+		if p.State == Rejected {
+			return nil
+		}
+		if _, err := approval.RejectTx(ctx, tx, actor, p.approval, s.now()); err != nil {
+			return err
+		}
+		return s.releaseTx(ctx, tx, actor, p, rejection{by: actor.Name(), reason: reason})
+	})
+}
+
+// decide locks the payout, lets fn act on it, and reads it again.
+func (s *Service) decide(ctx context.Context, actor authn.Actor, ref string,
+	fn func(context.Context, pgx.Tx, authn.Actor, Payout) error) (Payout, error) {
+	ref, err := reference.Parse(ref)
+	if err != nil {
+		return Payout{}, err
+	}
+	if err := actor.Require(reference.Book(ref), authn.Treasury); err != nil {
+		return Payout{}, err
+	}
+	var p Payout
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		// Before the row: a run that proposes holds the lock while it counts what is promised.
+		if err := lockTx(ctx, tx, lockPayout, reference.Book(ref)); err != nil {
+			return err
+		}
+		if p, err = readPayoutTx(ctx, tx, ref, " FOR UPDATE OF p"); err != nil {
+			return err
+		}
+		if err := fn(ctx, tx, actor, p); err != nil {
+			return err
+		}
+		p, err = readPayoutTx(ctx, tx, ref, "")
+		return err
+	})
+	return p, err
+}
+
+func (s *Service) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
+	if p.State != Proposed && p.ApprovedBy == actor.Name() && p.State != Rejected {
+		return nil
+	}
+	digest, err := p.digest()
+	if err != nil {
+		return err
+	}
+	if _, err := approval.ApproveTx(ctx, tx, actor, approval.Decision{ID: p.approval, Digest: digest}, s.now()); err != nil {
+		return err
+	}
+	room, err := s.roomTx(ctx, tx, p.Book)
+	if err != nil {
+		return err
+	}
+	if room < 0 { // what is proposed, this payout among it, is counted as gone
+		return problem.New(problem.Conflict, "payout %s: the book's money at the bank no longer covers what is proposed: reject it and propose again", p.Ref)
+	}
+	return s.instructTx(ctx, tx, actor, p)
+}
+
+func (s *Service) instructTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
+	today, err := s.today()
+	if err != nil {
+		return err
+	}
+	day, err := s.postTx(ctx, tx, booking.PayoutInstructed{
+		Head: booking.Head{Reference: "payout-instructed:" + p.Ref, Occurred: s.now(), Day: today, Link: p.Ref},
+		Book: p.Book, Account: p.From, Lines: p.payables(),
+	})
+	if err != nil {
+		return err
+	}
+	due, err := s.Calendar.Next(day)
+	if err != nil {
+		return err
+	}
+	err = expectation.WriteTx(ctx, tx, s.now(), []expectation.Expectation{{
+		Book: p.Book, Kind: expectation.Payout, Ref: p.Ref, Partner: p.From, Amount: p.Amount, Day: day, DueDay: due,
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE gateway.payout SET state = 'approved', approved_by = $3, approved_at = $4, effective_day = $5
+		WHERE book = $1 AND ref = $2`, p.Book, p.Ref, actor.Name(), s.now(), day)
+	if err != nil {
+		return err
+	}
+	if _, err := outbox.EnqueueTx(ctx, tx, outbox.Job{Kind: SendJob, Book: p.Book, Ref: p.Ref, Due: s.now()}); err != nil {
+		return err
+	}
+	act := audit.Act{Action: "payout.instruct", Book: p.Book, Subject: p.Ref, Detail: amountDetail(p.Amount)}
+	return audit.WriteTx(ctx, tx, actor, act, s.now())
+}
+
+// rejection says who turned a payout down and why. reason is a person's or a bank's code, never a name.
+type rejection struct{ by, reason string }
+
+// releaseTx marks a payout as rejected and lets its payments go.
+func (s *Service) releaseTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout, r rejection) error {
+	var b pgx.Batch
+	b.Queue(`UPDATE gateway.payout SET state = 'rejected', rejected_by = $3, rejected_at = $4, reason = $5 WHERE book = $1 AND ref = $2`,
+		p.Book, p.Ref, r.by, s.now(), r.reason)
+	b.Queue(`UPDATE gateway.payout_item SET held = false WHERE book = $1 AND payout = $2`, p.Book, p.Ref)
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "payout.reject", Book: p.Book, Subject: p.Ref, Detail: amountDetail(p.Amount)}, s.now())
+}
