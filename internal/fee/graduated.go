@@ -64,22 +64,24 @@ type share struct {
 func whole(quantity decimal.Decimal) share { return share{quantity: quantity} }
 
 func (k graduated) tiered(r *run, line Line, s share) error {
-	times := decimal.NewFromInt(1)
-	if k.times != nil {
-		var err error
-		if times, err = k.times.in(r); err != nil {
-			return err
-		}
+	times, err := k.multiplier(r)
+	if err != nil {
+		return err
 	}
 	code, left := line.Code, s.quantity
 	for i, tier := range k.tiers {
 		part := left
 		if i < len(k.tiers)-1 {
-			width, err := s.width(tier.width.Mul(times))
-			if err != nil {
+			width := tier.width
+			if times != nil {
+				width = width.Mul(*times)
+			}
+			if width, err = s.width(width); err != nil {
 				return err
 			}
-			part = decimal.Min(left, width)
+			if width.LessThan(left) {
+				part = width
+			}
 		}
 		// Nothing used still makes a line, so that the quote says what it was asked; an empty part of a period does not.
 		if part.IsZero() && !(i == 0 && s.quantity.IsZero() && s.ofDays == 0) {
@@ -89,7 +91,6 @@ func (k graduated) tiered(r *run, line Line, s share) error {
 		line.Code = code + strconv.Itoa(i+1)
 		d := part.Mul(tier.price)
 		step := text(part) + " × " + text(tier.price) + " = " + text(d)
-		var err error
 		if s.why != "" {
 			err, s.why = r.add(line, d, k.rounding, s.why, step), ""
 		} else {
@@ -100,6 +101,18 @@ func (k graduated) tiered(r *run, line Line, s share) error {
 		}
 	}
 	return nil
+}
+
+// multiplier gives what the widths are multiplied by, nil for 1.
+func (k graduated) multiplier(r *run) (*decimal.Decimal, error) {
+	if k.times == nil {
+		return nil, nil
+	}
+	times, err := k.times.in(r)
+	if n, ok := small(times); err != nil || ok && n == 1 {
+		return nil, err
+	}
+	return &times, nil
 }
 
 func (s share) width(full decimal.Decimal) (decimal.Decimal, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -96,7 +95,7 @@ func (in *input) parseNumber(text string) (value, error) {
 	if err != nil {
 		return v, err
 	}
-	if !d.Equal(d.Truncate(in.places)) { // an int has 0 places
+	if _, ok := small(d); !ok && !d.Equal(d.Truncate(in.places)) { // an int has 0 places
 		if in.places == 0 {
 			return v, fmt.Errorf("%s is not a whole number", text)
 		}
@@ -117,9 +116,7 @@ func (in *input) parseNumber(text string) (value, error) {
 func (in *input) jsonText(raw json.RawMessage) (string, error) {
 	switch first := raw[0]; {
 	case first == '"' && in.kind != kindBool:
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return s, err
+		return unquote(raw)
 	case (first == '-' || first >= '0' && first <= '9') && (in.kind == kindDecimal || in.kind == kindInt):
 		return string(raw), nil
 	case (first == 't' || first == 'f') && in.kind == kindBool:
@@ -134,31 +131,20 @@ func (in *input) jsonText(raw json.RawMessage) (string, error) {
 // readInputs fills the slots of the inputs from a JSON object. Unknown and repeated keys are refused: a misspelt name
 // must not silently leave a default in place.
 func (t *tariff) readInputs(raw json.RawMessage, on calendar.Date, slots []value) error {
-	if len(bytes.TrimSpace(raw)) == 0 {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+	if !json.Valid(raw) {
+		return problem.AtField(problem.Invalid, "inputs", "the inputs are not one well-formed JSON object")
+	}
+	if raw[0] != '{' {
 		return problem.AtField(problem.Invalid, "inputs", "the inputs must be one JSON object")
 	}
-	for dec.More() {
-		var text json.RawMessage
-		key, err := dec.Token()
-		if err == nil {
-			err = dec.Decode(&text)
-		}
-		if err != nil {
-			return problem.AtField(problem.Invalid, "inputs", "the inputs are not well-formed JSON")
-		}
-		if err := t.readInput(key.(string), text, slots); err != nil {
+	for m := (members{rest: raw[1:]}); m.next(); {
+		if err := t.readInput(m.key, m.value, slots); err != nil {
 			return err
 		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return problem.AtField(problem.Invalid, "inputs", "the inputs are not well-formed JSON")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return problem.AtField(problem.Invalid, "inputs", "nothing may follow the JSON object of the inputs")
 	}
 	return t.fillDefaults(on, slots)
 }

@@ -48,14 +48,17 @@ func tooLarge() error {
 
 // add rounds an amount to whole đồng and appends its line.
 func (r *run) add(line Line, d decimal.Decimal, rounding money.Rounding, steps ...string) error {
-	if d.Abs().GreaterThan(maxInput) {
-		return tooLarge()
+	whole, ok := small(d)
+	if !ok {
+		if d.Abs().GreaterThan(maxInput) {
+			return tooLarge()
+		}
+		var err error
+		if whole, err = rounding.Whole(d); err != nil {
+			return fmt.Errorf("%s of %s: %w", line.Code, r.tariff.service, err)
+		}
 	}
-	whole, err := rounding.Whole(d)
-	if err != nil {
-		return fmt.Errorf("%s of %s: %w", line.Code, r.tariff.service, err)
-	}
-	if rounding != money.Exact && !d.IsInteger() {
+	if !ok && rounding != money.Exact && !d.IsInteger() {
 		steps = append(steps, "rounded "+string(rounding)+" to "+decimal.NewFromInt(whole).String())
 	}
 	line.Amount, line.Steps = whole, steps

@@ -111,6 +111,9 @@ func parseDecimal(text string) (decimal.Decimal, error) {
 	if err != nil {
 		return decimal.Decimal{}, fmt.Errorf("%q is not a decimal number", text)
 	}
+	if _, ok := small(d); ok {
+		return d, nil
+	}
 	// The exponent is looked at before any comparison: 1e999999999 is short to write and endless to expand.
 	if e := d.Exponent(); e > 18 || e < -18 {
 		return decimal.Decimal{}, fmt.Errorf("%q is out of range", text)
@@ -124,11 +127,19 @@ func parseDecimal(text string) (decimal.Decimal, error) {
 	return d, nil
 }
 
-// text writes a decimal for the steps of a quote. Whole numbers of up to 18 digits, nearly all there are, take the short
-// way: their text is made for every line of every quote.
+// small gives a decimal as an int64 where it is written as a whole number of at most 15 digits. Nearly all are, and
+// what is small needs no further look at its size, its places or its rounding.
+func small(d decimal.Decimal) (int64, bool) {
+	if d.Exponent() != 0 || d.NumDigits() > 15 {
+		return 0, false
+	}
+	return d.CoefficientInt64(), true
+}
+
+// text writes a decimal for the steps of a quote.
 func text(d decimal.Decimal) string {
-	if d.Exponent() == 0 && d.NumDigits() <= 18 {
-		return strconv.FormatInt(d.CoefficientInt64(), 10)
+	if n, ok := small(d); ok {
+		return strconv.FormatInt(n, 10)
 	}
 	return d.String()
 }
