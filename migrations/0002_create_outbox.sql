@@ -25,6 +25,11 @@ CREATE TABLE gateway.outbox (
     CONSTRAINT outbox_kind CHECK (kind <> ''),
     CONSTRAINT outbox_in_hand CHECK ((state IN ('queued', 'running')) = (worker IS NOT NULL AND handed_at IS NOT NULL)),
     CONSTRAINT outbox_done CHECK ((state = 'done') = (done_at IS NOT NULL))
+) WITH (
+    -- Every row is changed three or four times within seconds and then lies still: clean up by what changed, not by a
+    -- share of all that was ever done.
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000
 );
 CREATE INDEX outbox_waiting ON gateway.outbox (due, id) WHERE state = 'waiting';
 CREATE INDEX outbox_waiting_key ON gateway.outbox (book, kind, ref) WHERE state = 'waiting';

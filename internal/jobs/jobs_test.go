@@ -331,6 +331,19 @@ func TestRedisAwayAtStartAndKilledInTheMiddle(t *testing.T) {
 	w.settled(150)
 }
 
+func TestStoppingWhileRedisIsAway(t *testing.T) {
+	s := realRedis(t)
+	w := newWorks(t, s.url())
+	w.ask(1, noon)
+	s.kill()
+	stop := w.start()
+	time.Sleep(50 * time.Millisecond)
+	stop() // must come back
+	if w.open() != 1 || w.effects() != 0 {
+		t.Errorf("%d open, %d effects; want the row to wait", w.open(), w.effects())
+	}
+}
+
 func TestFailuresAreRunAgainAndNeverDropped(t *testing.T) {
 	w := newWorks(t, "redis://"+miniredis.RunT(t).Addr())
 	w.before = func(_ context.Context, j outbox.Job) error {

@@ -461,3 +461,51 @@ func TestLostWorkerSessionIsTakenUpUnderTheSameNumber(t *testing.T) {
 		t.Errorf("worker %d, want %d with a session", d.worker.ID(), id)
 	}
 }
+
+// A month of done rows must not be read to find the few that are open, also on a table that was never analysed.
+func TestDoneRowsAreNotReadToFindOpenOnes(t *testing.T) {
+	d := newDesk(t)
+	_, err := d.pool.Exec(t.Context(), `
+		INSERT INTO gateway.outbox (book, kind, ref, due, state, done_at)
+		SELECT 'EVN', 'apply', g::text, $1, 'done', $1 FROM generate_series(1, 20000) g`, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := d.pool.Config()
+	cfg.MaxConns = 1 // one session, so that its own statistics tell all
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for name, read := range map[string]func() error{
+		"Backlogs": func() error { _, err := outbox.Backlogs(t.Context(), pool, noon); return err },
+		"Overdue":  func() error { _, err := outbox.Overdue(t.Context(), pool, noon, 10); return err },
+		"Prune":    func() error { _, err := outbox.Prune(t.Context(), pool, noon.AddDate(0, -1, 0), 10); return err },
+		"Start": func() error {
+			if _, err := outbox.Start(t.Context(), pool, outbox.Run{Ticket: outbox.Ticket{ID: 1, Attempt: 1}, Now: noon, Wall: d.wall}); !errors.Is(err, outbox.ErrStale) {
+				return err
+			}
+			return nil
+		},
+	} {
+		before := seqScans(t, pool)
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		if after := seqScans(t, pool); after != before {
+			t.Errorf("%s reads the whole table", name)
+		}
+	}
+}
+
+func seqScans(t *testing.T, pool *pgxpool.Pool) (n int64) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), `SELECT pg_stat_force_next_flush()`); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.QueryRow(t.Context(), `SELECT seq_scan FROM pg_stat_all_tables WHERE relid = 'gateway.outbox'::regclass`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
