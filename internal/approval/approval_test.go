@@ -1,6 +1,7 @@
 package approval_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -104,7 +105,8 @@ func TestWhoMayAsk(t *testing.T) {
 }
 
 func TestWhoMayApprove(t *testing.T) {
-	for _, c := range []struct {
+	pool := pgtest.New(t)
+	for i, c := range []struct {
 		who   string
 		asked authn.Actor
 		as    authn.Actor
@@ -119,8 +121,12 @@ func TestWhoMayApprove(t *testing.T) {
 		{"a person, after the program asked", program, lan, ""},
 	} {
 		t.Run(c.who, func(t *testing.T) {
-			pool := pgtest.New(t)
-			id := mustAsk(t, pool, c.asked)
+			asked := request(t)
+			asked.Ref = fmt.Sprint("P", i)
+			id, err := ask(t, pool, c.asked, asked)
+			if err != nil {
+				t.Fatal(err)
+			}
 			r, err := approve(t, pool, c.as, approval.Decision{ID: id, Digest: request(t).Digest})
 			if c.want != "" {
 				if problem.CodeOf(err) != c.want {
@@ -131,7 +137,7 @@ func TestWhoMayApprove(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.State != approval.Approved || r.Ref != "P1" || r.RequestedBy != c.asked.ID || r.Detail["amount"] != "100000" {
+			if r.State != approval.Approved || r.Ref != asked.Ref || r.RequestedBy != c.asked.ID || r.Detail["amount"] != "100000" {
 				t.Errorf("request %+v", r)
 			}
 			if _, err := approve(t, pool, c.as, approval.Decision{ID: id, Digest: request(t).Digest}); problem.CodeOf(err) != problem.Conflict {
