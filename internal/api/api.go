@@ -1,0 +1,151 @@
+// Package api is the JSON transport of Exchequer: quotes, bills, orders, attempts, the providers' notifications, health
+// and metrics.
+//
+// It owns the shapes of requests and answers, the map from a refusal's code to an HTTP status, request ids and the
+// handling of Idempotency-Key. It guarantees that every refusal is a problem document (RFC 9457) that repeats nothing
+// the caller sent, that a fault of ours shows a request id and no more, and that a body over the limit is not read.
+// It decides nothing about money, and it has no query of its own.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"exchequer/internal/authn"
+	"exchequer/internal/bill"
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+	"exchequer/internal/order"
+	"exchequer/internal/outbox"
+	"exchequer/providers"
+)
+
+// Version is the version of the interface, as its OpenAPI document states it.
+const Version = "1.0.0"
+
+// maxBody bounds a request's body, in bytes: an order over the most bills is under 3 kB, inputs of a quote under 10.
+const maxBody = 256 << 10
+
+// bodyTimeout bounds how long a body may take to arrive.
+const bodyTimeout = 10 * time.Second
+
+// Quoter works out what a service costs; *fee.Schedules is one.
+type Quoter interface {
+	Quote(fee.Request) (*fee.Quote, error)
+}
+
+// Bills issues and finds bills; *bill.Store is one.
+type Bills interface {
+	Issue(ctx context.Context, actor authn.Actor, r bill.Request) (bill.Bill, error)
+	Get(ctx context.Context, ref string) (bill.Bill, error)
+}
+
+// Orders opens payment orders and drives their attempts; *order.Service is one.
+type Orders interface {
+	Open(ctx context.Context, actor authn.Actor, ref string, bills []string) (order.Order, error)
+	Get(ctx context.Context, actor authn.Actor, ref string) (order.Order, error)
+	Start(ctx context.Context, actor authn.Actor, r order.StartRequest) (order.Attempt, error)
+	Abandon(ctx context.Context, actor authn.Actor, attempt string) (order.Attempt, error)
+}
+
+// Inbox records a provider's notification and answers it in the provider's form; *order.Service is one.
+type Inbox interface {
+	Receive(ctx context.Context, provider string, n providers.Notification) (providers.Reply, error)
+}
+
+// Keys remembers requests by Idempotency-Key, with their answers; *order.Keys is one.
+type Keys interface {
+	Begin(ctx context.Context, key order.Key, body []byte, newReference func() string) (order.Claim, error)
+	Finish(ctx context.Context, key order.Key, status int, answer []byte) error
+}
+
+// Deps is what the API stands on. Every field is required.
+type Deps struct {
+	Quoter        Quoter
+	Bills         Bills
+	Orders        Orders
+	Inbox         Inbox
+	Keys          Keys
+	Authenticator Authenticator
+	Health        func(context.Context) error                     // answers an error when the database does not
+	Backlog       func(context.Context) ([]outbox.Backlog, error) // work not done, from PostgreSQL
+	Clock         calendar.Clock
+	Log           *slog.Logger
+}
+
+// Paths are the patterns under which the handler of New must be mounted beside other handlers; each is one of chi.
+func Paths() []string {
+	return []string{"/v1/*", "/notifications/*", "/problems/*", "/healthz", "/metrics", "/openapi.json", "/openapi.yaml",
+		"/openapi-3.0.json", "/openapi-3.0.yaml"}
+}
+
+type server struct {
+	Deps
+	figures *figures
+}
+
+// New makes the handler of the API. It takes whole paths: mount it without stripping a prefix.
+func New(d Deps) http.Handler {
+	refusalsInOurForm()
+	s := &server{Deps: d}
+	s.figures = newFigures(s)
+	r := chi.NewRouter()
+	r.Use(identify, s.figures.measure, s.recoverPanics, secure)
+	r.NotFound(s.noSuchPath)
+	r.MethodNotAllowed(s.noSuchMethod(r))
+	api := humachi.New(r, description())
+	api.UseMiddleware(s.authenticate(api))
+
+	s.quotes(api)
+	s.bills(api)
+	s.orders(api)
+	s.attempts(api)
+	s.notifications(api, r)
+	s.health(api, r)
+	s.problems(r)
+	r.Method(http.MethodGet, "/metrics", s.figures.handler())
+	return detached(r)
+}
+
+// refusalsInOurForm replaces the error builder of the framework, which is a variable of its package: the one it comes
+// with repeats refused values, and for an unknown field the whole body.
+var refusalsInOurForm = sync.OnceFunc(func() {
+	huma.NewErrorWithContext = refusal
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return refusal(nil, status, msg, errs...)
+	}
+})
+
+func description() huma.Config {
+	c := huma.DefaultConfig("Exchequer", Version)
+	c.Info.Description = "Fees, bills and payments of public services. Amounts are whole đồng. Refusals are problem documents (RFC 9457)."
+	c.DocsPath, c.SchemasPath = "", "" // the page it comes with loads a script from another host
+	c.CreateHooks = nil                // no $schema links: they repeat the Host header
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+	}
+	return c
+}
+
+// operation is what every operation under /v1 has in common.
+func operation(id, method, path, summary string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary,
+		MaxBodyBytes: maxBody, BodyReadTimeout: bodyTimeout,
+		Security: []map[string][]string{{bearer: {}}},
+	}
+}
+
+// detached hides the route of an outer router: measured routes are then the same wherever the API is mounted.
+func detached(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, nil)))
+	})
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// sent is what a caller sent, as far as refusals must know it.
+type sent struct {
+	fields map[string]json.RawMessage // by name, of the body
+	values []string                   // every text and number in it, longest first
+}
+
+// reading takes a request's body apart. A nil body is that of a request without one.
+func reading(body any) sent {
+	var s sent
+	text, err := json.Marshal(body)
+	if err != nil || body == nil {
+		return s
+	}
+	_ = json.Unmarshal(text, &s.fields) // what we marshalled ourselves; a body that is no object has no fields
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			break
+		}
+		switch v := token.(type) {
+		case string:
+			s.values = append(s.values, v)
+		case json.Number:
+			s.values = append(s.values, v.String())
+		}
+	}
+	// A longer value first: it may hold a shorter one.
+	slices.SortFunc(s.values, func(a, b string) int { return len(b) - len(a) })
+	return s
+}
+
+// unsaid takes the caller's own values out of a detail: where they are quoted, and where the sentence begins with one.
+// Refusals are written by packages that may quote a value for the command line; an answer over the network must not,
+// since any field may hold what should have stood elsewhere, such as a name.
+func (s sent) unsaid(detail string) string {
+	for _, v := range s.values {
+		if v == "" {
+			continue
+		}
+		detail = strings.ReplaceAll(detail, strconv.Quote(v), "the value")
+		if rest, ok := strings.CutPrefix(detail, v+" "); ok {
+			detail = "the value " + rest
+		}
+	}
+	return detail
+}
+
+// place says where a field of a refusal stands in the request.
+func (s sent) place(field string) Fault {
+	_, isField := s.fields[field]
+	switch {
+	case field == headerKey || s.fields == nil:
+		return Fault{Parameter: field}
+	case isField:
+		return Fault{Pointer: "#/" + field}
+	case slices.Contains(slices.Collect(maps.Keys(s.fields)), "bills"):
+		return Fault{Pointer: "#/bills"}
+	case s.fields["inputs"] != nil && field != "charge": // a charge is the catalogue's word, not an input
+		return Fault{Pointer: "#/inputs/" + field}
+	}
+	return Fault{}
+}
