@@ -95,7 +95,7 @@ type AtDay struct {
 // BalanceAtDayTx adds an account up from its postings. An account that is not open has a zero balance without side:
 // nothing was ever booked on it.
 func (l *Ledger) BalanceAtDayTx(ctx context.Context, tx pgx.Tx, q AtDay) (Balance, error) {
-	rows, err := tx.Query(ctx, sqlBalanceAtDay, q.Book, q.Account, q.Day, instantOrNil(q.At))
+	rows, err := tx.Query(ctx, sqlBalanceAtDay, q.Book, q.Account, q.Day.UTC(), instantOrNil(q.At))
 	if err != nil {
 		return Balance{}, fault("read balance", err)
 	}
@@ -134,6 +134,7 @@ func instantOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = t.UTC() // PostgreSQL takes a date as its zone shows it
 	return &t
 }
 

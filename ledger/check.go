@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Lengths of a transaction's texts, in bytes.
@@ -58,12 +59,15 @@ func malformed(t *Transaction) string {
 		return "day"
 	}
 	for k, v := range t.Metadata {
-		if strings.ContainsRune(k, 0) || strings.ContainsRune(v, 0) {
-			return "metadata" // jsonb cannot hold it
+		if !storable(k) || !storable(v) {
+			return "metadata"
 		}
 	}
 	return ""
 }
+
+// storable reports that jsonb gives a text back as it was.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // wellFormed allows what every journal format can carry unquoted: no space, quote, bracket, comma or semicolon.
 func wellFormed(s string, most int) bool {

@@ -92,7 +92,7 @@ func TestReferenceRaceOnOtherAccounts(t *testing.T) {
 // waitForLockWait returns when somebody in this database waits for a lock.
 func (b *bench) waitForLockWait() {
 	b.t.Helper()
-	for range 1000 {
+	for range 10_000 {
 		var n int
 		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_locks l
 			JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.datname = current_database() AND NOT l.granted`).Scan(&n)
@@ -129,6 +129,37 @@ func TestClosingWaitsForPostingUnderWay(t *testing.T) {
 		t.Error("the day was closed with a posting under way")
 	default:
 	}
+	if err := posting.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	b.mustVerify()
+}
+
+// TestClosingWaitsForAccountUnderWay: a posting on accounts that only its own transaction sees yet must not be missed.
+func TestClosingWaitsForAccountUnderWay(t *testing.T) {
+	b := start(t)
+	b.open("A01", "assets:a", "l:b")
+	ctx := context.Background()
+	posting, err := b.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer posting.Rollback(ctx)
+	fresh := []ledger.Account{definition("A01", "assets:new"), definition("A01", "l:new")}
+	if err := b.OpenAccountsTx(ctx, posting, fresh); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PostTx(ctx, posting, []ledger.Transaction{move("R1", "assets:new", "l:new", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() {
+		closed <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error { return b.CloseDayTx(ctx, tx, "A01", monday, "tester") })
+	}()
+	b.waitForLockWait()
 	if err := posting.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestClosedDayTakesNothing(t *testing.T) {
 	}
 	day := func(reference, book string, asked int) int {
 		tx := move(reference, "assets:a", "l:b", 1)
-		tx.Book, tx.Day = book, monday.AddDate(0, 0, asked)
+		tx.Book, tx.Day = book, monday.AddDate(0, 0, asked).In(time.FixedZone("EST", -5*3600)) // the same instant
 		return int(b.mustPost(tx)[0].Day.Sub(monday) / (24 * time.Hour))
 	}
 	steps := []struct {
@@ -87,7 +87,7 @@ func TestBalancesAtATime(t *testing.T) {
 		{"now", ledger.Query{}, "assets:a 111; l:b 101; l:c 10"},
 		{"prefix", ledger.Query{Book: "A01", Prefix: "l:"}, "l:b 101; l:c 10"},
 		{"unknown book", ledger.Query{Book: "NOT"}, ""},
-		{"through Monday", ledger.Query{Through: monday}, "assets:a 101; l:b 101; l:c 0"},
+		{"through Monday", ledger.Query{Through: monday.In(time.FixedZone("EST", -5*3600))}, "assets:a 101; l:b 101; l:c 0"},
 		{"through Tuesday", ledger.Query{Through: tuesday}, "assets:a 111; l:b 101; l:c 10"},
 		{"as known before the last", ledger.Query{At: between}, "assets:a 11; l:b 1; l:c 10"},
 		{"through Monday as known before the last", ledger.Query{At: between, Through: monday}, "assets:a 1; l:b 1; l:c 0"},

@@ -15,6 +15,7 @@ func (l *Ledger) CloseDayTx(ctx context.Context, tx pgx.Tx, book string, day tim
 	if day.IsZero() || !isDay(day) {
 		return fmt.Errorf("ledger: close day: %s is not a day at 00:00 UTC", day)
 	}
+	day = day.UTC() // PostgreSQL takes a date as its zone shows it
 	var through *time.Time
 	err := tx.QueryRow(ctx, `SELECT closed_through FROM ledger.books WHERE book = $1 FOR UPDATE`, book).Scan(&through)
 	if err == pgx.ErrNoRows {

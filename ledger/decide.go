@@ -26,7 +26,7 @@ func (s *state) decide(items []item) *writes {
 			continue
 		}
 		id := s.ids[len(w.ids)]
-		e := &entry{id: id, effective: effectiveDay(it.tx.Day, s.closedThrough), tx: it.tx}
+		e := &entry{id: id, effective: effectiveDay(it.tx.Day.UTC(), s.closedThrough), tx: it.tx}
 		before := len(w.postings)
 		if refusal, ok := s.apply(e, w); !ok {
 			w.postings = w.postings[:before]

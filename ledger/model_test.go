@@ -29,6 +29,11 @@ func (m *model) post(tx ledger.Transaction) (ledger.Code, int) {
 		}
 		return ledger.ReferenceReused, -1
 	}
+	for _, p := range tx.Postings {
+		if p.Debit == "l:none" || p.Credit == "l:none" {
+			return ledger.UnknownAccount, -1
+		}
+	}
 	after := make(map[string]int64)
 	for k, v := range m.balance {
 		after[k] = v
@@ -79,6 +84,9 @@ func TestModel(t *testing.T) {
 
 func drawTransaction(rt *rapid.T, book string) ledger.Transaction {
 	accounts := []string{"assets:a", "assets:b", "l:c", "l:d"}
+	if rapid.IntRange(0, 4).Draw(rt, "names an account that is not open") == 0 {
+		accounts = append(accounts, "l:none")
+	}
 	tx := move(fmt.Sprintf("R%d", rapid.IntRange(0, 12).Draw(rt, "reference")), "", "", 0)
 	tx.Book, tx.Postings = book, nil
 	tx.Day = monday.AddDate(0, 0, rapid.IntRange(0, 2).Draw(rt, "day"))

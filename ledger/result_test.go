@@ -135,6 +135,7 @@ func TestMalformed(t *testing.T) {
 		{"day with an hour", func(x *ledger.Transaction) { x.Day = noon }, "invalid_field day"},
 		{"NUL in an account", func(x *ledger.Transaction) { x.Postings[0].Debit = "a\x00" }, "unknown_account postings[0].debit a\x00"},
 		{"NUL in metadata", func(x *ledger.Transaction) { x.Metadata = map[string]string{"a": "\x00"} }, "invalid_field metadata"},
+		{"metadata that is not text", func(x *ledger.Transaction) { x.Metadata = map[string]string{"a": "\xff"} }, "invalid_field metadata"},
 		{"large metadata", func(x *ledger.Transaction) { x.Metadata = map[string]string{"a": strings.Repeat("x", 16<<10)} }, "metadata_too_large metadata"},
 		{"10,001 postings", func(x *ledger.Transaction) {
 			for range ledger.MaxPostings {
@@ -164,7 +165,9 @@ func TestRepeatedReference(t *testing.T) {
 		want   string
 	}{
 		{"equal", func(*ledger.Transaction) {}, "duplicate"},
-		{"equal in another zone", func(x *ledger.Transaction) { x.Occurred = x.Occurred.In(time.FixedZone("ICT", 7*3600)) }, "duplicate"},
+		{"equal in another zone", func(x *ledger.Transaction) {
+			x.Occurred, x.Day = x.Occurred.In(time.FixedZone("ICT", 7*3600)), x.Day.In(time.FixedZone("EST", -5*3600))
+		}, "duplicate"},
 		{"kind", func(x *ledger.Transaction) { x.Kind = "other" }, "reference_reused kind"},
 		{"occurred", func(x *ledger.Transaction) { x.Occurred = x.Occurred.Add(time.Second) }, "reference_reused occurred"},
 		{"day", func(x *ledger.Transaction) { x.Day = x.Day.AddDate(0, 0, 1) }, "reference_reused day"},
