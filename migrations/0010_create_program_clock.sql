@@ -12,6 +12,7 @@ CREATE TABLE gateway.program_clock (
 CREATE TABLE gateway.story_run (
     run       int  PRIMARY KEY,
     first_day date NOT NULL,
+    steps     int  NOT NULL DEFAULT 0,  -- steps that are done
     ended_at  timestamptz
 );
 

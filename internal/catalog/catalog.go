@@ -179,3 +179,6 @@ func (c *Catalog) ruleFor(charge, body string, on calendar.Date) (budgetRule, er
 	}
 	return budgetRule{}, problem.AtField(problem.NotFound, "charge", "charge %q has no budget line at body %s on %s", charge, body, on)
 }
+
+// Contracts lists every contract.
+func (c *Catalog) Contracts() []Contract { return slices.Clone(c.contracts) }

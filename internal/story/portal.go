@@ -22,7 +22,7 @@ const maxAnswer = 16 << 20
 // provider's page. Everything goes over HTTP.
 type portal struct {
 	api    string // base address
-	token  string
+	token  func() (string, error)
 	client *http.Client
 }
 
@@ -148,8 +148,12 @@ func (p portal) once(ctx context.Context, method, address, key string, in, out a
 		return false, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if p.token != "" {
-		req.Header.Set("Authorization", "Bearer "+p.token)
+	if p.token != nil {
+		token, err := p.token()
+		if err != nil {
+			return false, err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+	"exchequer/internal/money"
+	"exchequer/internal/problem"
+	"exchequer/schedules"
+)
+
+type feesCmd struct {
+	Quote feesQuoteCmd `cmd:"" help:"Works out what a service costs."`
+	Check feesCheckCmd `cmd:"" help:"Checks all schedules and runs their examples; with --cases also a file of worked cases."`
+}
+
+type feesQuoteCmd struct {
+	Service string `required:"" help:"Service, e.g. driving_licence."`
+	On      string `required:"" help:"Date the quote is for, YYYY-MM-DD."`
+	Inputs  string `default:"{}" help:"The service's inputs as a JSON object."`
+	Explain bool   `help:"Print the steps that led to each amount."`
+	JSON    bool   `name:"json" help:"One JSON document."`
+}
+
+type refusal struct {
+	Error struct {
+		Code   problem.Code `json:"code"`
+		Reason string       `json:"reason"`
+		Act    string       `json:"act"`
+	} `json:"error"`
+}
+
+// Run prints a quote; a refusal is printed on stdout too and ends with status 2.
+func (c feesQuoteCmd) Run(e *environment) error {
+	q, err := c.quote()
+	if p, ok := errors.AsType[*problem.Error](err); ok && c.JSON {
+		var r refusal
+		r.Error.Code, r.Error.Reason, r.Error.Act = p.Code, p.Error(), p.Act
+		if err := e.print(true, r, nil); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return e.print(c.JSON, q, func(w io.Writer) { c.table(w, q) })
+}
+
+func (c feesQuoteCmd) quote() (*fee.Quote, error) {
+	on, err := calendar.ParseDate(c.On)
+	if err != nil {
+		return nil, problem.AtField(problem.Invalid, "--on", "%v", err)
+	}
+	s, err := fee.Load(schedules.FS)
+	if err != nil {
+		return nil, err
+	}
+	return s.Quote(fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)})
+}
+
+func (c feesQuoteCmd) table(w io.Writer, q *fee.Quote) {
+	fmt.Fprintf(w, "%s on %s\n\n", q.Service, q.Date)
+	for _, l := range q.Lines {
+		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, "en"), l.Version, l.Act)
+		if c.Explain {
+			for _, step := range l.Steps {
+				fmt.Fprintf(w, "\t\t  %s\n", step)
+			}
+		}
+	}
+	fmt.Fprintf(w, "total\t%16s\n", money.Format(q.TotalVND, "en"))
+	if q.Provisional {
+		fmt.Fprintln(w, "\nprovisional: an amount rests on evidence that is not yet certain")
+	}
+}
+
+type feesCheckCmd struct {
+	Cases   string   `type:"existingfile" help:"CSV of worked cases: id, service, date, inputs, total_vnd and, where present, lines."`
+	Service []string `help:"Only these services, separated by commas."`
+	JSON    bool     `name:"json" help:"One JSON document."`
+}
+
+type feesCheck struct {
+	Services []fee.Service    `json:"services"`
+	Cases    []fee.CaseResult `json:"cases"`
+}
+
+// Run checks schedules and cases; a case that differs ends with status 1.
+func (c feesCheckCmd) Run(e *environment) error {
+	services, err := fee.CheckSchedules(schedules.FS)
+	if err != nil {
+		return err
+	}
+	out := feesCheck{Services: services, Cases: []fee.CaseResult{}}
+	if c.Cases != "" {
+		if out.Cases, err = c.cases(); err != nil {
+			return err
+		}
+	}
+	differs := 0
+	for _, r := range out.Cases {
+		if !r.OK {
+			differs++
+		}
+	}
+	err = e.print(c.JSON, out, func(w io.Writer) {
+		for _, s := range out.Services {
+			fmt.Fprintf(w, "%s\t%d examples\tok\n", s.Service, s.Examples)
+		}
+		for _, r := range out.Cases {
+			fmt.Fprintf(w, "%s\t%s\t%s\twant %s\tgot %s\t%s\n", r.ID, r.Service, r.Date, r.Want, r.Got, verdict(r))
+		}
+		if len(out.Cases) > 0 {
+			fmt.Fprintf(w, "%d of %d cases agree\n", len(out.Cases)-differs, len(out.Cases))
+		}
+	})
+	if err == nil && differs > 0 {
+		return errFindings
+	}
+	return err
+}
+
+func (c feesCheckCmd) cases() ([]fee.CaseResult, error) {
+	s, err := fee.Load(schedules.FS)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(c.Cases)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return fee.CheckCases(f, s, c.Service)
+}
+
+func verdict(r fee.CaseResult) string {
+	if r.OK {
+		return "ok"
+	}
+	return strings.TrimSpace("DIFFERS " + r.Reason)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"exchequer/internal/booking"
+	"exchequer/internal/money"
+	"exchequer/internal/problem"
+	"exchequer/ledger"
+)
+
+type ledgerCmd struct {
+	Verify   ledgerVerifyCmd   `cmd:"" help:"Recomputes every balance from its postings and proves the books."`
+	Balances ledgerBalancesCmd `cmd:"" help:"What stands on the accounts."`
+	Export   ledgerExportCmd   `cmd:"" help:"Writes the books for another program."`
+}
+
+type ledgerVerifyCmd struct {
+	JSON bool `name:"json" help:"One JSON document."`
+}
+
+// Run verifies; a finding ends with status 1.
+func (c ledgerVerifyCmd) Run(ctx context.Context, e *environment) error {
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		report, err := g.ledger.Verify(ctx, ledger.VerifyOptions{Mirror: booking.Mirror})
+		if err != nil {
+			return err
+		}
+		err = e.print(c.JSON, report, func(w io.Writer) {
+			for _, f := range report.Findings {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", f.Kind, f.Book, f.Account, f.Transaction, f.Detail)
+			}
+			fmt.Fprintf(w, "%d books, %d transactions, %d findings\n", report.Books, report.Transactions, len(report.Findings))
+		})
+		if err == nil && !report.OK {
+			return errFindings
+		}
+		return err
+	})
+}
+
+type ledgerBalancesCmd struct {
+	At   string `help:"As known at this instant (RFC 3339), or at the end of this day (YYYY-MM-DD, Vietnam)."`
+	Book string `help:"Only this book."`
+	JSON bool   `name:"json" help:"One JSON document."`
+}
+
+type balanceRow struct {
+	Book           string `json:"book"`
+	Account        string `json:"account"`
+	Currency       string `json:"currency"`
+	NetVND         int64  `json:"net"`
+	DebitsPosted   int64  `json:"debits_posted"`
+	CreditsPosted  int64  `json:"credits_posted"`
+	DebitsPending  int64  `json:"debits_pending"`
+	CreditsPending int64  `json:"credits_pending"`
+}
+
+// Run prints balances in book and account order.
+func (c ledgerBalancesCmd) Run(ctx context.Context, e *environment) error {
+	at, err := instant(c.At)
+	if err != nil {
+		return err
+	}
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		list, err := g.ledger.Balances(ctx, ledger.Query{Book: c.Book, At: at})
+		if err != nil {
+			return err
+		}
+		rows := make([]balanceRow, len(list))
+		for i, b := range list {
+			rows[i] = balanceRow{b.Book, b.Account, b.Currency, b.Net(), b.DebitsPosted, b.CreditsPosted, b.DebitsPending, b.CreditsPending}
+		}
+		return e.print(c.JSON, rows, func(w io.Writer) {
+			for _, r := range rows {
+				fmt.Fprintf(w, "%s\t%s\t%20s\n", r.Book, r.Account, money.Format(r.NetVND, "en"))
+			}
+		})
+	})
+}
+
+type ledgerExportCmd struct {
+	Format string `required:"" help:"hledger or csv."`
+	Book   string `help:"Only this book."`
+}
+
+// Run streams the books to stdout.
+func (c ledgerExportCmd) Run(ctx context.Context, e *environment) error {
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		return g.ledger.Export(ctx, e.stdout, ledger.ExportOptions{Format: ledger.Format(c.Format), Book: c.Book})
+	})
+}
+
+// instant reads an instant, or the end of a Vietnamese day; "" is none.
+func instant(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	d, err := parseDay("--at", s)
+	if err != nil {
+		return time.Time{}, problem.AtField(problem.Invalid, "--at", "give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
+	}
+	return d.AddDays(1).At(0).Add(-time.Nanosecond), nil
+}

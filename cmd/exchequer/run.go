@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"exchequer/internal/authn"
+	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
+	"exchequer/internal/jobs"
+	"exchequer/internal/pg"
+	"exchequer/internal/story"
+)
+
+const (
+	tokenLife   = 15 * time.Minute
+	clockIsKept = time.Second // how often the clock is written down
+)
+
+type runCmd struct {
+	Exit   bool   `help:"End after the story instead of serving the pages."`
+	Listen string `help:"Address of the API and the pages: localhost:8080, or any free one with --exit."`
+	JSON   bool   `name:"json" help:"One JSON document about the story."`
+}
+
+// Run plays the main job and then serves the pages. Status 1: the closing proof does not hold.
+func (c runCmd) Run(ctx context.Context, e *environment) error {
+	s := readSettings()
+	v, err := startServers(ctx, s, e.log)
+	if err != nil {
+		return err
+	}
+	defer v.stop(e.log)
+	pool, err := pg.Open(ctx, v.database)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	clock, err := story.StartClock(ctx, pool, time.Now, story.FirstDay.At(8*time.Hour))
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", c.address())
+	if err != nil {
+		return fmt.Errorf("listen (choose another address with --listen): %w", err)
+	}
+	defer l.Close()
+	portal := "http://" + l.Addr().String()
+	sims, err := c.simulators(ctx, v, portal, clock, e)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := sims.close(); err != nil {
+			e.log.Error("the simulators did not stop cleanly", "error", err)
+		}
+	}()
+	g, err := newGateway(gatewayConfig{
+		pool: pool, clock: clock, partners: sims.partners(portal), stateDir: v.stateDir, redisURL: v.redis, timing: storyTiming(), log: e.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.partners.write(v.stateDir); err != nil {
+		return err
+	}
+	return c.play(ctx, e, g, clock, sims, l)
+}
+
+// storyTiming makes the machine's waits short; the waits of the business stay as they are, in the program's clock.
+func storyTiming() timing {
+	t := defaultTiming()
+	t.jobs = jobs.Config{Poll: 20 * time.Millisecond, CheckInterval: 10 * time.Millisecond, Lease: 2 * time.Second}
+	return t
+}
+
+func (c runCmd) address() string {
+	switch {
+	case c.Listen != "":
+		return c.Listen
+	case c.Exit:
+		return "127.0.0.1:0"
+	}
+	return "localhost:8080"
+}
+
+func (c runCmd) simulators(ctx context.Context, v *servers, portal string, clock *story.Clock, e *environment) (*simulators, error) {
+	cat, err := catalog.Default()
+	if err != nil {
+		return nil, err
+	}
+	cal, err := calendar.Vietnam()
+	if err != nil {
+		return nil, err
+	}
+	return startSimulators(ctx, v.stateDir, portal, clock, cat, cal, e.log)
+}
+
+// play runs everything beside the story: workers, simulators, the server, the clock's keeper.
+func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *story.Clock, sims *simulators, l net.Listener) error {
+	web := serveOn(l, g.handler(authn.NewVerifier(g.keys, realm, clock)), e.log)
+	around, stop := context.WithCancel(ctx)
+	defer stop()
+	group, around := errgroup.WithContext(around)
+	group.Go(func() error { return g.work(around) })
+	group.Go(func() error { return sims.vnpay.Run(around) })
+	group.Go(func() error { return clock.KeepGoing(around, clockIsKept) })
+	group.Go(func() error { return g.forgetKeys(around) })
+
+	bar := newProgress(e.stderr)
+	result, err := g.story(clock, sims, web.address(), bar.tell).Play(around)
+	bar.end()
+	if err == nil {
+		err = e.print(c.JSON, result, func(w io.Writer) { tellStory(w, result) })
+	}
+	if err == nil && !result.Proof.OK {
+		err = errFindings
+	}
+	if !c.Exit && err == nil {
+		fmt.Fprintf(e.stdout, "\nOpen %s and find a bill. Stop with Ctrl-C.\n", portalName(web.address()))
+		<-around.Done()
+	}
+	stop()
+	ended := group.Wait()
+	if errors.Is(ended, context.Canceled) {
+		ended = nil
+	}
+	if ctx.Err() != nil && !errors.Is(err, errFindings) {
+		err = nil // interrupted: the next run goes on
+	}
+	return errors.Join(err, ended, web.close())
+}
+
+func (g *gateway) story(clock *story.Clock, sims *simulators, api string, tell func(done, total int, what string)) *story.Story {
+	portal := authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}}
+	issuer := authn.Issuer{Keys: g.keys, Realm: realm, Clock: clock, TTL: tokenLife}
+	return &story.Story{
+		Pool: g.pool, Clock: clock, Calendar: g.calendar, Catalog: g.catalog, Ledger: g.ledger, Desk: g.desk, Settlement: g.settlement,
+		API: api, VNPAY: sims.vnpayServer.address(), Bank: sims.bankServer.address(),
+		Token:    func() (string, error) { return issuer.Token(portal) },
+		Progress: tell,
+	}
+}
+
+// portalName writes a loopback address the way a person types it.
+func portalName(address string) string {
+	if host, port, err := net.SplitHostPort(address[len("http://"):]); err == nil && net.ParseIP(host).IsLoopback() {
+		return "http://localhost:" + port
+	}
+	return address
+}

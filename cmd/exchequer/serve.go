@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"golang.org/x/sync/errgroup"
+
+	"exchequer/internal/api"
+	"exchequer/internal/authn"
+	"exchequer/internal/outbox"
+	"exchequer/internal/problem"
+	"exchequer/internal/sign"
+)
+
+// realm is who issues bearer tokens and for whom.
+var realm = authn.Realm{Issuer: "exchequer", Audience: "exchequer"}
+
+type serveCmd struct {
+	Listen string `default:"localhost:8080" help:"Address to listen on. Without EXCHEQUER_JWKS only a loopback address is allowed."`
+}
+
+// Run serves the API and the pages until it is interrupted.
+func (c serveCmd) Run(ctx context.Context, e *environment) error {
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		auth, err := authenticator(readSettings().jwks, c.Listen, g, e)
+		if err != nil {
+			return err
+		}
+		s, err := listen(c.Listen, g.handler(auth), e.log)
+		if err != nil {
+			return fmt.Errorf("listen on %s (choose another with --listen): %w", c.Listen, err)
+		}
+		fmt.Fprintf(e.stdout, "serving %s\n", s.address())
+		<-ctx.Done()
+		return s.close()
+	})
+}
+
+// authenticator checks bearer tokens with the key set at path; without one everybody who can reach the program is let
+// in, so it may listen on loopback only.
+func authenticator(path, address string, g *gateway, e *environment) (api.Authenticator, error) {
+	if path == "" {
+		if !loopback(address) {
+			return nil, problem.New(problem.Invalid, "without EXCHEQUER_JWKS only a loopback address may be served: --listen localhost:8080, or name the key set that signs bearer tokens")
+		}
+		fmt.Fprintln(e.stderr, "no EXCHEQUER_JWKS: bearer tokens are not checked, listening on loopback only")
+		return api.Local(), nil
+	}
+	keys, err := sign.OpenFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("EXCHEQUER_JWKS: %w", err)
+	}
+	return authn.NewVerifier(keys, realm, g.clock), nil
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// handler is the API and the pages on one router.
+func (g *gateway) handler(auth api.Authenticator) http.Handler {
+	a := api.New(api.Deps{
+		Quoter: g.schedules, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests, Authenticator: auth,
+		Health: g.pool.Ping,
+		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {
+			return outbox.Backlogs(ctx, g.pool, g.clock.Now())
+		},
+		Clock: g.clock, Log: g.log,
+	})
+	r := chi.NewRouter()
+	for _, path := range api.Paths() {
+		r.Handle(path, a)
+	}
+	return r
+}
+
+type workCmd struct{}
+
+// Run works until it is interrupted, then lets what is under way finish.
+func (workCmd) Run(ctx context.Context, e *environment) error {
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		fmt.Fprintln(e.stdout, "working")
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return g.work(ctx) })
+		group.Go(func() error { return g.forgetKeys(ctx) })
+		return group.Wait()
+	})
+}
+
+// forgetEvery is how often answered Idempotency-Keys that are too old are dropped.
+const forgetEvery = 10 * time.Minute
+
+func (g *gateway) forgetKeys(ctx context.Context) error {
+	t := time.NewTicker(forgetEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			if _, err := g.requests.Expire(ctx); err != nil && ctx.Err() == nil {
+				g.log.Warn("old Idempotency-Keys were not dropped", "error", err)
+			}
+		}
+	}
+}
