@@ -190,6 +190,43 @@ func TestPriceChangeWithManyHouseholds(t *testing.T) {
 	}
 }
 
+// TestPriceChangeWidthsUseTheMonthBefore: May has 31 days, so 5 old days make a first tier of 50 x 5/31 = 8.06 kWh and
+// 26 new ones 50 x 26/31 = 41.9; 310 kWh over 31 days are 50 old and 260 new.
+func TestPriceChangeWidthsUseTheMonthBefore(t *testing.T) {
+	q := mustAsk(t, load(t), "electricity_household", "2025-06-05", `{"kwh": 310, "prev_reading": "2025-05-05"}`)
+	want := []int64{8 * 1893, 8 * 1956, 16 * 2271, 16 * 2860, 2 * 3197, 42 * 1984, 42 * 2050, 84 * 2380, 84 * 2998, 8 * 3350}
+	if len(q.Lines) != len(want)+1 {
+		t.Fatalf("%d lines", len(q.Lines))
+	}
+	for i, amount := range want {
+		if q.Lines[i].Amount != amount {
+			t.Errorf("%s is %d, want %d", q.Lines[i].Code, q.Lines[i].Amount, amount)
+		}
+	}
+}
+
+// TestAnInputThatOnlyThisCaseNeeds is optional in general; where a rule asks for it, the refusal names it.
+func TestAnInputThatOnlyThisCaseNeeds(t *testing.T) {
+	schedule := strings.Replace(sound, "  - {name: axles", "  - {name: weight, type: decimal}\n  - {name: axles", 1)
+	schedule = strings.Replace(schedule, `is: {class: truck}, fixed`, `when: class == "truck" && weight > dec("3"), fixed`, 1)
+	s, err := fee.Load(folder(schedule, soundParameter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAsk(t, s, "toll", "2020-06-01", `{"km": 2}`)
+	_, err = ask(s, "toll", "2020-06-01", `{"km": 2, "class": "truck"}`)
+	if refusal, ok := errors.AsType[*problem.Error](err); !ok || refusal.Code != problem.Invalid || refusal.Field != "weight" {
+		t.Errorf("got %#v", err)
+	}
+}
+
+func TestTheLimitHoldsForTheTotalToo(t *testing.T) {
+	_, err := ask(load(t), "traffic_fine", "2025-03-15", `{"fine": 1000000000000000, "deadline": "2025-03-13"}`)
+	if refusal, ok := errors.AsType[*problem.Error](err); !ok || refusal.Code != problem.Invalid {
+		t.Errorf("got %#v", err)
+	}
+}
+
 func TestPriceChangeOnTheDayOfTheReading(t *testing.T) {
 	q := mustAsk(t, load(t), "electricity_household", "2025-05-10", `{"kwh": 30, "prev_reading": "2025-04-10"}`)
 	if len(q.Lines) != 2 || q.Lines[0].Code != "old:T1" || q.Lines[0].Amount != 30*1893 {
