@@ -2,6 +2,7 @@ package statement
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +24,6 @@ type builder struct {
 	summary  *summaryXML
 	s        Statement
 	findings []Finding
-	bankRefs map[string]bool
 	foreign  int // entries in another currency than the first one: their sum means nothing
 }
 
@@ -78,7 +78,6 @@ func (b *builder) entry(x *entryXML) error {
 	if e.BookingDay.IsZero() {
 		b.note(DateMissing, name, "the day of the closing balance is used")
 	}
-	b.checkReference(e.BankRef, name)
 	if err := b.details(&e, x, name); err != nil {
 		return err
 	}
@@ -86,18 +85,20 @@ func (b *builder) entry(x *entryXML) error {
 	return nil
 }
 
-// checkReference: a bank's own reference is unique, so a second one may be an entry written twice.
-func (b *builder) checkReference(ref, name string) {
-	if ref == "" {
-		return
+// checkReferences: a bank's own reference is unique, so a second one may be an entry written twice.
+func (b *builder) checkReferences() {
+	refs := make([]string, 0, len(b.s.Entries))
+	for _, e := range b.s.Entries {
+		if e.BankRef != "" {
+			refs = append(refs, e.BankRef)
+		}
 	}
-	if b.bankRefs == nil {
-		b.bankRefs = make(map[string]bool)
+	slices.Sort(refs)
+	for i := 1; i < len(refs); i++ {
+		if refs[i] == refs[i-1] {
+			b.note(ReferenceTwice, refs[i], "AcctSvcrRef stands at several entries")
+		}
 	}
-	if b.bankRefs[ref] {
-		b.note(ReferenceTwice, name, "AcctSvcrRef stands at several entries")
-	}
-	b.bankRefs[ref] = true
 }
 
 // details takes the transactions of an entry. Their amounts are checked against it where all of them have one in
@@ -171,6 +172,7 @@ func (b *builder) finish(morePages bool) (Statement, []Finding, error) {
 			b.note(CurrencyDiffers, e.Ref, "%s on an account in %s", e.Currency, b.s.Currency)
 		}
 	}
+	b.checkReferences()
 	b.checkFooting()
 	b.checkSummary()
 	if last := trim(b.pages.Last); morePages || last == "false" || last == "0" {

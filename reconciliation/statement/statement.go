@@ -7,6 +7,7 @@
 package statement
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -144,32 +145,32 @@ func (s *Statement) sum() (int64, bool) {
 // digest is the statement's identity: account, day, balances and entries in canonical form. The order of entries, the
 // file's name, message ids and times of writing do not matter; a repeated file has the same digest, a restated one not.
 func (s *Statement) digest() string {
-	lines := make([]string, len(s.Entries))
+	// One hash an entry, not its text: a statement may have a million.
+	lines := make([][sha256.Size]byte, len(s.Entries))
 	for i, e := range s.Entries {
-		lines[i] = e.canonical()
+		lines[i] = sha256.Sum256(e.canonical())
 	}
-	slices.Sort(lines)
+	slices.SortFunc(lines, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	h := sha256.New()
-	head := canonical("statement v1", s.Account, s.Currency, day(s.Day), amountText(s.Opening, s.OpeningKnown),
-		amountText(s.Closing, s.ClosingKnown), strconv.Itoa(len(lines)))
-	_, _ = h.Write([]byte(head)) // a hash never fails to write
-	for _, line := range lines {
-		_, _ = h.Write([]byte(line))
+	_, _ = h.Write(canonical("statement v1", s.Account, s.Currency, day(s.Day), amountText(s.Opening, s.OpeningKnown),
+		amountText(s.Closing, s.ClosingKnown), strconv.Itoa(len(lines)))) // a hash never fails to write
+	for i := range lines {
+		_, _ = h.Write(lines[i][:])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // canonical writes fields so that no two lists of fields give the same text.
-func canonical(fields ...string) string {
+func canonical(fields ...string) []byte {
 	var out []byte
 	for _, f := range fields {
 		out = strconv.AppendInt(out, int64(len(f)), 10)
 		out = append(append(out, ':'), f...)
 	}
-	return string(append(out, '\n'))
+	return append(out, '\n')
 }
 
-func (e Entry) canonical() string {
+func (e Entry) canonical() []byte {
 	fields := []string{
 		e.Ref, e.BankRef, strconv.FormatInt(e.Amount, 10), e.Currency, strconv.FormatBool(e.Credit),
 		strconv.FormatBool(e.Reversal), day(e.BookingDay), day(e.ValueDay), e.EndToEndID, e.Remittance,

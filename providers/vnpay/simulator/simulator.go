@@ -75,13 +75,16 @@ func New(config Config) (*Simulator, error) {
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("configuration of the VNPAY simulator: %w", err)
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = atOnce // notifications under way at once keep their connections
 	s := &Simulator{
 		config:    config,
 		terminals: make(map[string]Terminal),
 		wake:      make(chan struct{}, 1),
 		book:      newBook(),
 		client: &http.Client{
-			Timeout: config.CallTimeout,
+			Timeout:   config.CallTimeout,
+			Transport: transport,
 			// The notified server must answer itself; a redirect is not an answer.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -130,8 +133,11 @@ func (c *Config) check() error {
 	return nil
 }
 
-// Close makes the book durable and releases it.
-func (s *Simulator) Close() error { return s.journal.Close() }
+// Close makes the book durable and releases it. Run must have returned, and the server have stopped.
+func (s *Simulator) Close() error {
+	s.client.CloseIdleConnections()
+	return s.journal.Close()
+}
 
 // Handler serves the simulator's pages and interfaces:
 //

@@ -36,12 +36,13 @@ type world struct {
 	server  *httptest.Server
 	adapter *vnpay.Adapter
 
-	mu      sync.Mutex
-	now     time.Time
-	reply   string // RspCode of the merchant; empty: it breaks the connection
-	came    []string
-	bank    map[string]int64
-	bankOff bool
+	mu       sync.Mutex
+	now      time.Time
+	reply    string // RspCode of the merchant; empty: it breaks the connection
+	came     []string
+	bank     map[string]int64
+	bankOff  bool // it books, and its answer is lost
+	bankShut bool // it books nothing
 }
 
 func newWorld(t *testing.T) *world {
@@ -106,7 +107,7 @@ func (w *world) advance(d time.Duration) {
 
 func (w *world) tick() {
 	w.t.Helper()
-	if err := w.sim.Tick(w.t.Context()); err != nil && !w.bankOff {
+	if err := w.sim.Tick(w.t.Context()); err != nil && !w.bankOff && !w.bankShut {
 		w.t.Fatal(err)
 	}
 }
@@ -121,6 +122,10 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 		fmt.Fprintf(out, `{"RspCode":%q,"Message":"x"}`, w.reply)
+		return
+	}
+	if w.bankShut {
+		out.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	var c struct {
@@ -371,8 +376,13 @@ func TestSettlesNetAndGrossOnBusinessDays(t *testing.T) {
 	if _, err := w.adapter.FetchSettlement(t.Context(), tuesday); err == nil || len(w.bank) != 0 {
 		t.Fatalf("settled before its hour: %v, %v", err, w.bank)
 	}
-	w.bankOff = true // the bank books, and its answer is lost
+	w.bankShut = true // failed and not done
 	w.advance(time.Minute)
+	if len(w.bank) != 0 {
+		t.Errorf("the shut bank has %v", w.bank)
+	}
+	w.bankShut, w.bankOff = false, true // failed but done
+	w.tick()
 	w.bankOff = false
 	w.restart()
 	w.tick()
