@@ -170,7 +170,7 @@ var owners = map[string][]string{
 	"cel.dev/cel-go":                  {"internal/fee"},
 	"github.com/danielgtaylor/huma":   {"internal/api"},
 	"github.com/shopspring/decimal":   {"internal/money", "internal/fee"},
-	"github.com/goccy/go-yaml":        {"internal/fee", "internal/catalog"},
+	"github.com/goccy/go-yaml":        {"internal/fee", "internal/catalog", "cmd"},
 	"github.com/prometheus/client_go": {"internal/api", "internal/jobs", "cmd"},
 }
 
