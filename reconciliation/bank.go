@@ -14,6 +14,7 @@ import (
 
 	"exchequer/internal/audit"
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
 	"exchequer/internal/finding"
 	"exchequer/internal/problem"
 )
@@ -54,8 +55,11 @@ func (d *Desk) ImportStatement(ctx context.Context, actor Actor, account string,
 		return Report{}, problem.AtField(problem.NotFound, "account", "%s is no collection account", account)
 	}
 	statements, err := readStatements(content)
+	if err != nil && dryRun {
+		return Report{}, problem.AtField(problem.Invalid, "file", "%v", err)
+	}
 	if err != nil {
-		return d.unreadable(ctx, newReport("statement", account, d.Now()), finding.StatementFault, content, err)
+		return d.unreadable(ctx, newReport("statement", account, calendar.DayOf(d.Now()).UTC()), finding.StatementFault, content, err)
 	}
 	for _, s := range statements {
 		if s.account != account {

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/booking"
+	"exchequer/internal/problem"
 )
 
 // Break is one place where a partner's books and ours do not agree. Amounts are minor units.
@@ -88,6 +89,9 @@ type BreakFilter struct {
 
 // Breaks lists breaks, the oldest first, of the books that the actor may act on.
 func (d *Desk) Breaks(ctx context.Context, actor Actor, f BreakFilter) ([]Break, error) {
+	if actor == nil || actor.Name() == "" {
+		return nil, problem.New(problem.Unauthenticated, "no actor: say who reads")
+	}
 	books := []string{f.Book}
 	if f.Book == "" {
 		books = append([]string{booking.House}, d.books...)
