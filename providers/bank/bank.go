@@ -86,7 +86,11 @@ func New(config Config) (*Bank, error) {
 	}
 	if b.book.started == "" {
 		// Statements count from the first business day.
-		if err := errors.Join(b.record(event{Kind: started, Day: b.bookingDay(config.Now())}), b.journal.Sync()); err != nil {
+		day, err := b.bookingDay(config.Now())
+		if err == nil {
+			err = errors.Join(b.record(event{Kind: started, Day: day}), b.journal.Sync())
+		}
+		if err != nil {
 			return nil, errors.Join(err, b.journal.Close())
 		}
 	}
@@ -123,19 +127,25 @@ func (b *Bank) record(e event) error {
 	return b.book.apply(e)
 }
 
+// longestBreak bounds the search for a business day: a calendar that knows none is not on file.
+const longestBreak = 31
+
 // bookingDay is the business day on which something that comes at an instant is booked: that day until its cut-off,
 // else the next business day.
-func (b *Bank) bookingDay(at time.Time) string {
+func (b *Bank) bookingDay(at time.Time) (string, error) {
 	local := at.In(zone)
 	day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
 	if !at.Before(day.Add(b.config.DayEnds)) {
 		day = day.AddDate(0, 0, 1)
 	}
-	for !b.config.IsBusinessDay(utcDay(day)) {
+	for range longestBreak {
+		if b.config.IsBusinessDay(utcDay(day)) {
+			// A clock that was set back must not write into a day whose statement may be out.
+			return max(day.Format(time.DateOnly), b.book.lastDay), nil
+		}
 		day = day.AddDate(0, 0, 1)
 	}
-	// A clock that was set back must not write into a day whose statement may be out.
-	return max(day.Format(time.DateOnly), b.book.lastDay)
+	return "", fmt.Errorf("no business day within %d days of %s: is the calendar on file?", longestBreak, local.Format(time.DateOnly))
 }
 
 // utcDay is 00:00 UTC of a local date.

@@ -188,6 +188,16 @@ func TestWeekendWaitsForMonday(t *testing.T) {
 	}
 }
 
+func TestNoCalendarIsAnErrorNotALoop(t *testing.T) {
+	_, err := bank.New(bank.Config{
+		Accounts: []bank.Account{{Number: collection}}, Journal: filepath.Join(t.TempDir(), "bank.jsonl"), Now: time.Now,
+		IsBusinessDay: func(time.Time) bool { return false },
+	})
+	if err == nil {
+		t.Error("a bank without business days was opened")
+	}
+}
+
 // read is what a reader who knows nothing of the bank sees of its statement.
 type read struct {
 	Sequence int `xml:"BkToCstmrStmt>Stmt>LglSeqNb"`

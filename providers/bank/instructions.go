@@ -69,8 +69,12 @@ func (b *Bank) credit(c Credit) (int, error) {
 		return http.StatusOK, nil
 	}
 	now := b.config.Now()
+	day, err := b.bookingDay(now)
+	if err != nil {
+		return 0, err
+	}
 	return http.StatusCreated, b.record(event{Kind: booked, Credit: &c, Entries: []Entry{{
-		Account: c.Account, Number: entryNumber(b.book.number + 1), Day: b.bookingDay(now), Received: now, Credit: true,
+		Account: c.Account, Number: entryNumber(b.book.number + 1), Day: day, Received: now, Credit: true,
 		Amount: c.Amount, EndToEndID: c.ID, Remittance: c.Remittance, Party: c.Debtor,
 	}}})
 }
@@ -118,8 +122,12 @@ func (b *Bank) payout(p Payout) (int, error) {
 		return http.StatusUnprocessableEntity, b.record(event{Kind: rejected, Payout: &p, Reason: insufficientFunds})
 	}
 	now := b.config.Now()
+	day, err := b.bookingDay(now)
+	if err != nil {
+		return 0, err
+	}
 	out := Entry{
-		Account: p.DebtorAccount, Number: entryNumber(b.book.number + 1), Day: b.bookingDay(now), Received: now,
+		Account: p.DebtorAccount, Number: entryNumber(b.book.number + 1), Day: day, Received: now,
 		Amount: p.Amount, EndToEndID: p.EndToEndID, Remittance: p.Remittance, Party: p.CreditorAccount,
 	}
 	entries := []Entry{out}
@@ -198,8 +206,8 @@ func (b *Bank) answer(w http.ResponseWriter, status int, err error, v any) {
 		err = b.journal.Sync()
 	}
 	if err != nil {
-		b.config.Log.Error("the bank simulator cannot write its book", "err", err)
-		http.Error(w, "the simulator cannot write its book", http.StatusInternalServerError)
+		b.config.Log.Error("the bank simulator cannot book", "err", err)
+		http.Error(w, "the simulator cannot book this now", http.StatusInternalServerError)
 		return
 	}
 	if status == http.StatusConflict {

@@ -53,7 +53,7 @@ func TestWhatWasSyncedIsReplayedInOrder(t *testing.T) {
 
 func TestTornLastLineIsDroppedAndTheNextLineIsWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "book.jsonl")
-	if err := os.WriteFile(path, []byte("1\n2\n34"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("1\n2\n3456789"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j, got := open(t, path)

@@ -71,6 +71,7 @@ func TestFindings(t *testing.T) {
 		{"no closing", change("CLBD", "CLAV"), []FindingKind{ClosingMissing}, 2},
 		{"closing of before", change("OPBD", "PRCD"), nil, 2},
 		{"balance twice", change("<Ntry>", balanceOf("OPBD", "1", "CRDT")+"<Ntry>"), []FindingKind{BalanceRepeated}, 2},
+		{"balance of a page", change("<Bal>", strings.Replace(balanceOf("OPBD", "1", "CRDT"), "</Tp>", "<SubTp><Cd>INTM</Cd></SubTp></Tp>", 1)+"<Bal>"), nil, 2},
 		{"balance without sign", change("<CdtDbtInd>CRDT</CdtDbtInd>", ""), []FindingKind{SignMissing}, 2},
 		{"announced", change("BOOK", "PDNG"), []FindingKind{NotBooked, DoesNotFoot}, 1},
 		{"status in a word", change("<Sts><Cd>BOOK</Cd></Sts>", "<Sts>BOOK</Sts>"), nil, 2},

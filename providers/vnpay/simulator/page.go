@@ -14,6 +14,9 @@ import (
 
 const wireTime = "20060102150405"
 
+// errRefused: what the payer or the merchant sent is at fault, and not the simulator.
+var errRefused = errors.New("VNPAY (mô phỏng)")
+
 var (
 	errSignature = errors.New("the signature does not verify")
 	digits       = regexp.MustCompile(`^[0-9]{1,12}$`)
@@ -79,12 +82,12 @@ func (s *Simulator) enter(o opening) (*payment, error) {
 	now := s.config.Now()
 	if p := s.book.payments[o.key()]; p != nil {
 		if p.Hash != o.Hash {
-			return nil, errors.New("vnp_TxnRef was used today for another payment")
+			return nil, fmt.Errorf("%w: vnp_TxnRef was used today for another payment", errRefused)
 		}
 		return p, s.expire(p, now)
 	}
 	if !now.Before(o.Expires) {
-		return nil, errors.New("the time for this payment is over")
+		return nil, fmt.Errorf("%w: the time for this payment is over", errRefused)
 	}
 	if err := s.record(event{Kind: opened, At: now, Key: o.key(), Opening: &o}); err != nil {
 		return nil, err
@@ -114,12 +117,11 @@ func (s *Simulator) showPayPage(w http.ResponseWriter, r *http.Request) {
 		done = s.returnURL(p)
 	}
 	s.mu.Unlock()
-	if err != nil {
-		refuse(w, err)
-		return
+	if err == nil {
+		err = s.journal.Sync()
 	}
-	if err := s.journal.Sync(); err != nil {
-		s.fail(w, err)
+	if err != nil {
+		s.refuseOrFail(w, err)
 		return
 	}
 	if done != "" { // the payer came back to a page he has used
@@ -155,12 +157,11 @@ func (s *Simulator) decide(w http.ResponseWriter, r *http.Request) {
 		back = s.returnURL(p)
 	}
 	s.mu.Unlock()
-	if err != nil {
-		refuse(w, err)
-		return
+	if err == nil {
+		err = s.journal.Sync()
 	}
-	if err := s.journal.Sync(); err != nil {
-		s.fail(w, err)
+	if err != nil {
+		s.refuseOrFail(w, err)
 		return
 	}
 	s.wakeUp()
@@ -188,6 +189,14 @@ func (s *Simulator) returnURL(p *payment) string {
 	return p.ReturnURL + separator + result(p, p.Amount).query(s.terminals[p.Terminal].HashSecret)
 }
 
+func (s *Simulator) refuseOrFail(w http.ResponseWriter, err error) {
+	if errors.Is(err, errRefused) {
+		refuse(w, err)
+		return
+	}
+	s.fail(w, err)
+}
+
 func refuse(w http.ResponseWriter, err error) {
-	http.Error(w, "VNPAY (mô phỏng): "+err.Error(), http.StatusBadRequest)
+	http.Error(w, err.Error(), http.StatusBadRequest)
 }
