@@ -68,6 +68,9 @@ func TestTornLastLineIsDroppedAndTheNextLineIsWhole(t *testing.T) {
 	if !slices.Equal(got, []int{1, 2, 5}) {
 		t.Fatalf("after a torn line and a new one: %v", got)
 	}
+	if raw, err := os.ReadFile(path); err != nil || string(raw) != "1\n2\n5\n" {
+		t.Fatalf("the torn line left %q, %v", raw, err)
+	}
 }
 
 func TestDamageBeforeTheEndIsAnError(t *testing.T) {
