@@ -35,6 +35,9 @@ func (s *Service) Close(ctx context.Context, actor authn.Actor, day calendar.Dat
 	if err := s.begun(day); err != nil {
 		return Close{}, err
 	}
+	if s.Signer == nil {
+		return Close{}, problem.New(problem.Unavailable, "no signing key: a close is kept signed or not at all")
+	}
 	var c Close
 	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		c, err = s.closeTx(ctx, tx, actor, day)
@@ -77,7 +80,10 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 			return Close{}, err
 		}
 	}
-	p := &proof{s: s, tx: tx, after: after, day: day, at: s.now().Truncate(time.Microsecond)}
+	p := &proof{s: s, tx: tx, after: after, day: day}
+	if p.at, err = p.known(ctx, s.now()); err != nil {
+		return Close{}, err
+	}
 	c, err := p.run(ctx, books)
 	if err != nil {
 		return c, err
@@ -86,6 +92,25 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 		return c, errDisagrees
 	}
 	return c, s.keepTx(ctx, tx, actor, &c, p.at)
+}
+
+// known gives the instant up to which a close knows: now, or the last time anything of the day was recorded where a
+// program with a faster clock did that.
+func (p *proof) known(ctx context.Context, now time.Time) (time.Time, error) {
+	var last *time.Time
+	err := p.tx.QueryRow(ctx, `SELECT greatest(
+		(SELECT max(recorded) FROM ledger.postings WHERE effective_day <= $1 AND ($2::date IS NULL OR effective_day > $2)),
+		(SELECT max(created_at) FROM gateway.expectation WHERE day <= $1),
+		(SELECT max(recorded_at) FROM gateway.expectation_met WHERE met_day <= $1),
+		(SELECT max(recorded_at) FROM gateway.payment),
+		(SELECT max(greatest(approved_at, rejected_at)) FROM gateway.payout),
+		(SELECT max(imported_at) FROM gateway.bank_statement WHERE day <= $1),
+		(SELECT max(decided_at) FROM gateway.bank_statement_line WHERE day <= $1),
+		(SELECT max(greatest(opened_at, closed_at)) FROM gateway.break WHERE day <= $1))`, p.day, p.after).Scan(&last)
+	if err != nil || last == nil || last.Before(now) {
+		return now.Truncate(time.Microsecond), err // what PostgreSQL can hold
+	}
+	return last.UTC(), nil
 }
 
 // openBooksTx gives every book, sorted. A book in which nothing was ever booked is opened: else a first posting could

@@ -294,3 +294,29 @@ func TestRecomputeGivesTheSameDigest(t *testing.T) {
 		t.Errorf("recomputed an open day: %v", err)
 	}
 }
+
+func TestCloseKnowsWhatAFasterClockRecorded(t *testing.T) {
+	w := newWorld(t)
+	w.clock.now = monday.At(20 * time.Hour).UTC()
+	w.pay("GRO", 100_000, 0)
+	w.statement()
+	w.on(monday)
+	c := w.close(monday)
+	if r := roll(c, "GRO"); r.Confirmed != 100_000 || !c.ClosedAt.After(w.clock.Now()) {
+		t.Errorf("closed as known at %s: %+v", c.ClosedAt, r)
+	}
+	if got, err := w.Recompute(t.Context(), asking, monday, time.Time{}); err != nil || got.Digest != c.Digest {
+		t.Errorf("recomputed: %v, %+v", err, got.Findings)
+	}
+}
+
+func TestCloseIsWrittenForAPerson(t *testing.T) {
+	w := atTuesday(t)
+	var text strings.Builder
+	w.ok(w.close(tuesday).WriteText(&text))
+	for _, want := range []string{"2025-06-03: closed and signed", "NET", "2.200 ₫", "open break: 000 unknown_credit", "excess to be refunded: 2 payments, 31.000 ₫"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, text.String())
+		}
+	}
+}
