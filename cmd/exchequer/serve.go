@@ -84,6 +84,7 @@ func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	for _, path := range api.Paths() {
 		r.Handle(path, a)
 	}
+	r.Mount("/", g.pages())
 	return r
 }
 

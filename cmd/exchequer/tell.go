@@ -19,7 +19,10 @@ type progress struct {
 	last     string
 }
 
-const barWidth = 30
+const (
+	barWidth    = 30
+	amountWidth = 13 // nine digits with their separators, and a sign
+)
 
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
@@ -57,13 +60,17 @@ func tellStory(w io.Writer, r story.Result) {
 	for _, c := range r.Closes {
 		tellClose(w, c)
 	}
-	fmt.Fprint(w, "\nClosing proof\tby their books\tby ours\t\n")
+	fmt.Fprint(w, "\nOpen breaks\tbook\tsince\t"+heads("expected", "found")+"reference\n")
+	for _, b := range r.Breaks {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Kind, b.Book, b.Day, plain(b.Expected), plain(b.Found), b.Ref)
+	}
+	fmt.Fprint(w, "\nClosing proof\t"+heads("by their books", "by ours")+"\n")
 	for _, c := range r.Proof.Checks {
 		mark := "ok"
 		if !c.OK() {
 			mark = "DIFFERS"
 		}
-		fmt.Fprintf(w, "%s\t%16s\t%16s\t%s\n", c.Name, plain(c.Expected), plain(c.Found), mark)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Name, plain(c.Expected), plain(c.Found), mark)
 	}
 	verdict := "Not one đồng is missing."
 	if !r.Proof.OK {
@@ -72,21 +79,33 @@ func tellStory(w io.Writer, r story.Result) {
 	fmt.Fprintf(w, "\n%s\n", verdict)
 }
 
-func plain(n int64) string { return strings.TrimSuffix(money.Format(n, "en"), " VND") }
+// plain writes an amount without its unit, right-aligned: the columns of a table say that they are đồng.
+func plain(n int64) string {
+	return fmt.Sprintf("%*s", amountWidth, strings.TrimSuffix(money.Format(n, "en"), " VND"))
+}
+
+// heads aligns column heads with the amounts under them.
+func heads(names ...string) string {
+	var b strings.Builder
+	for _, n := range names {
+		fmt.Fprintf(&b, "%*s\t", amountWidth, n)
+	}
+	return b.String()
+}
 
 // tellClose prints the two roll-forwards of a closed day.
 func tellClose(w io.Writer, c settlement.Close) {
 	fmt.Fprintf(w, "\nDay %s, closed by %s, signed, digest %.16s…\n", c.Day, c.ClosedBy, c.Digest)
-	fmt.Fprint(w, "clearing\topening\tconfirmed\tsettled net\tfee\tclosing\tnot yet due\toverdue\t\n")
+	fmt.Fprint(w, "clearing\t"+heads("opening", "confirmed", "settled net", "fee", "closing", "not yet due", "overdue")+"\n")
 	for _, b := range c.Books {
 		for _, r := range b.Clearing {
 			fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", b.Book, r.Partner, plain(r.Opening), plain(r.Confirmed),
 				plain(r.SettledNet), plain(r.Fee), plain(r.Closing), plain(r.NotYetDue), plain(r.Overdue))
 		}
 	}
-	fmt.Fprint(w, "bank\topening\tcredits\tdebits\tclosing\tledger\topen lines\t\n")
+	fmt.Fprint(w, "bank\t"+heads("opening", "credits", "debits", "closing", "ledger", "open lines")+"\n")
 	for _, b := range c.House.Banks {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", b.Account, plain(b.Opening), plain(b.Credits), plain(b.Debits),
-			plain(b.Closing), plain(b.Ledger), len(b.Open))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", b.Account, plain(b.Opening), plain(b.Credits), plain(b.Debits),
+			plain(b.Closing), plain(b.Ledger), plain(int64(len(b.Open))))
 	}
 }

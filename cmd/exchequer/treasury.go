@@ -9,7 +9,6 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
-	"exchequer/internal/money"
 	"exchequer/internal/problem"
 	"exchequer/reconciliation"
 )
@@ -118,33 +117,4 @@ func (e *environment) reports(asJSON bool, reports []reconciliation.Report) erro
 		return errFindings
 	}
 	return err
-}
-
-type settleCmd struct {
-	Run settleRunCmd `cmd:"" help:"Makes fees good and proposes the payouts of a day; a second person approves them."`
-}
-
-type settleRunCmd struct {
-	Day  string `required:"" help:"Business day, YYYY-MM-DD."`
-	JSON bool   `name:"json" help:"One JSON document."`
-}
-
-// Run settles a day. It may be repeated.
-func (c settleRunCmd) Run(ctx context.Context, e *environment) error {
-	day, err := parseDay("--day", c.Day)
-	if err != nil {
-		return err
-	}
-	return withGateway(ctx, e.log, func(g *gateway) error {
-		r, err := g.settlement.Run(ctx, operator(), day)
-		if err != nil {
-			return err
-		}
-		return e.print(c.JSON, r, func(w io.Writer) {
-			fmt.Fprintf(w, "settlement of %s: %d payouts\n", r.Day, len(r.Payouts))
-			for _, p := range r.Payouts {
-				fmt.Fprintf(w, "%s\t%s\t%20s\t%s\n", p.Ref, p.Body, money.Format(p.Amount, "en"), p.State)
-			}
-		})
-	})
 }

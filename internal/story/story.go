@@ -82,7 +82,9 @@ type Result struct {
 	Days   []calendar.Date    `json:"days"`
 	Events []Event            `json:"events"`
 	Closes []settlement.Close `json:"closes"`
-	Proof  Proof              `json:"proof"`
+	// Breaks are those that are open at the end, of this run and of the ones before.
+	Breaks []reconciliation.Break `json:"breaks"`
+	Proof  Proof                  `json:"proof"`
 }
 
 // Play plays one run, or goes on with one that was cut off. An error is a step that could not be done; what the
@@ -107,7 +109,13 @@ func (s *Story) Play(ctx context.Context) (Result, error) {
 		{"the statement is matched, payouts leave", r.payOut},
 		{"the payouts are on the statement", r.executed},
 		{"the days are closed", func(ctx context.Context) (err error) { out.Closes, err = r.closeDays(ctx); return err }},
-		{"the books are proven", func(ctx context.Context) (err error) { out.Proof, err = r.prove(ctx); return err }},
+		{"the books are proven", func(ctx context.Context) (err error) {
+			if out.Breaks, err = r.Desk.Breaks(ctx, officer, reconciliation.BreakFilter{Open: true}); err != nil {
+				return err
+			}
+			out.Proof, err = r.prove(ctx)
+			return err
+		}},
 	} {
 		if i < r.steps {
 			continue
