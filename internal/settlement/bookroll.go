@@ -76,6 +76,11 @@ func (p *proof) clearing(ctx context.Context, book string, l bookLedger, t taken
 		find("clearing_settled", "what the ledger says was settled and what was met differ", r.SettledNet+r.Fee, met)
 		find("clearing_closing", "what stands with the partner and its open items differ", r.Closing, closing)
 		find("clearing_rolls", "opening and movements do not lead to the closing balance", r.Closing, r.expected())
+		if r.Confirmed != confirmed {
+			if err := p.culprits(ctx, book, partner); err != nil {
+				return nil, err
+			}
+		}
 		rolls = append(rolls, r)
 	}
 	return rolls, nil

@@ -210,34 +210,42 @@ func (c Close) houseRow() houseRow { return houseRow{c.House, c.Books[0]} }
 // readCloseTx reads a closed day; Closed is false where it is not.
 func readCloseTx(ctx context.Context, tx pgx.Tx, day calendar.Date) (Close, error) {
 	c := Close{Day: day, Books: []BookReport{}, Findings: []CloseFinding{}}
-	rows, err := tx.Query(ctx, `SELECT book, report, signature, closed_at, closed_by FROM gateway.day_close
+	rows, err := tx.Query(ctx, `SELECT book, report, digest, signature, closed_at, closed_by FROM gateway.day_close
 		WHERE day = $1 ORDER BY book COLLATE "C"`, day)
 	if err != nil {
 		return c, err
 	}
-	var book, signature, by string
+	var book, digest, signature, by string
 	var text []byte
 	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&book, &text, &signature, &at, &by}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&book, &text, &digest, &signature, &at, &by}, func() error {
 		if book != booking.House {
 			var b BookReport
-			err := json.Unmarshal(text, &b)
+			err := readReport(text, &b, digest)
 			c.Books = append(c.Books, b)
 			return err
 		}
 		var row houseRow
-		err := json.Unmarshal(text, &row)
+		err := readReport(text, &row, digest)
 		c.House, c.Books = row.House, append(c.Books, row.Book)
-		c.Closed, c.Signature, c.ClosedAt, c.ClosedBy = true, signature, at.UTC(), by
+		c.Closed, c.Digest, c.Signature, c.ClosedAt, c.ClosedBy = true, digest, signature, at.UTC(), by
 		return err
 	})
 	if err != nil {
-		return c, err
+		return c, fmt.Errorf("the close of %s, book %s: %w", day, book, err)
 	}
-	if c.Closed {
-		_, c.Digest, err = canonical(c.houseRow())
+	return c, nil
+}
+
+// readReport reads a kept report back and holds it against the digest that was signed.
+func readReport(text []byte, report any, digest string) error {
+	if err := json.Unmarshal(text, report); err != nil {
+		return err
 	}
-	return c, err
+	if _, got, err := canonical(report); err != nil || got != digest {
+		return errors.Join(err, errors.New("the kept report is not the one that was signed: somebody changed it; the signature holds the original"))
+	}
+	return nil
 }
 
 // Closed gives the report of a closed day; NotFound where it is not closed. Forbidden unless the actor is treasury staff.
@@ -278,5 +286,9 @@ func (s *Service) Recompute(ctx context.Context, actor authn.Actor, day calendar
 		return err
 	})
 	c.Closed, c.ClosedAt, c.ClosedBy, c.Signature = true, kept.ClosedAt, kept.ClosedBy, kept.Signature
+	if err == nil && asKnownAt.Equal(kept.ClosedAt) && c.Digest != kept.Digest {
+		c.Findings = append(c.Findings, CloseFinding{Code: "report_differs", Book: booking.House, Subject: day.String(),
+			Detail: "what the report was made of is no longer what it was when the day was closed"})
+	}
 	return c, err
 }

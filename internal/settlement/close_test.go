@@ -211,7 +211,7 @@ func TestCloseRefusesWhatDoesNotAgree(t *testing.T) {
 	}{
 		"a posting's amount": {`UPDATE ledger.postings SET amount = amount + 7 WHERE (book, transaction_id, line) =
 			(SELECT book, transaction_id, line FROM ledger.postings WHERE debit_account = 'assets:clearing:pay' AND effective_day = '2025-06-03' LIMIT 1)`,
-			[]string{"clearing_confirmed", "clearing_captured", "clearing_closing"}},
+			[]string{"clearing_confirmed", "clearing_captured", "clearing_closing", "clearing_item"}},
 		"a bank posting's amount": {`UPDATE ledger.postings SET amount = amount + 7 WHERE debit_account = 'assets:bank:9000' AND book = 'GRO'`,
 			[]string{"clearing_settled", "bank_ledger"}},
 		"an expectation's amount":     {`UPDATE gateway.expectation SET amount = amount + 7 WHERE kind = 'settlement'`, []string{"clearing_confirmed", "payment_expected"}},
@@ -289,6 +289,10 @@ func TestRecomputeGivesTheSameDigest(t *testing.T) {
 	w.exec(pgtest.Owner(t, w.Pool), `UPDATE ledger.postings SET amount = amount + 7 WHERE effective_day = '2025-06-02'`)
 	if got, err := w.Recompute(t.Context(), asking, monday, time.Time{}); err != nil || got.Digest == closes[0].Digest || len(got.Findings) == 0 {
 		t.Errorf("a tampered posting leaves the report as it was: %v, %+v", err, got.Findings)
+	}
+	w.exec(pgtest.Owner(t, w.Pool), `UPDATE gateway.day_close SET report = jsonb_set(report, '{bank}', '7') WHERE book = 'GRO' AND day = '2025-06-03'`)
+	if _, err := w.Closed(t.Context(), asking, tuesday); err == nil || !strings.Contains(err.Error(), "not the one that was signed") {
+		t.Errorf("a report that was changed is given as the day's: %v", err)
 	}
 	if _, err := w.Recompute(t.Context(), asking, thursday, time.Time{}); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("recomputed an open day: %v", err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/expectation"
 )
@@ -125,4 +126,32 @@ func (p *proof) breaks(ctx context.Context) ([]OpenBreak, error) {
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenBreak])
 	return append([]OpenBreak{}, list...), err
+}
+
+// mostCulprits is how many payments are named where sums differ: the first ones lead to the cause.
+const mostCulprits = 20
+
+// culprits names the payments whose posting and expectation differ.
+func (p *proof) culprits(ctx context.Context, book, partner string) error {
+	rows, err := p.tx.Query(ctx, `
+		SELECT coalesce(l.reference, e.ref) AS ref, coalesce(l.amount, 0), coalesce(e.amount, 0)
+		FROM (SELECT t.reference, sum(p.amount)::bigint AS amount
+		      FROM ledger.postings p JOIN ledger.transactions t ON t.book = $1 AND t.id = p.transaction_id
+		      WHERE p.book = $1 AND p.debit_account = $2 AND t.kind = 'payment-confirmed'
+		        AND p.effective_day > $4 AND p.effective_day <= $5 AND p.recorded <= $6
+		      GROUP BY t.reference) l
+		FULL JOIN (SELECT ref, amount FROM gateway.expectation
+		      WHERE book = $1 AND kind = $7 AND partner = $3 AND day > $4 AND day <= $5 AND created_at <= $6) e ON e.ref = l.reference
+		WHERE l.amount IS DISTINCT FROM e.amount
+		ORDER BY 1 LIMIT $8`,
+		book, booking.Clearing(partner), partner, p.before(), p.day, p.at, expectation.Settlement, mostCulprits)
+	if err != nil {
+		return err
+	}
+	f := CloseFinding{Code: "clearing_item", Book: book, Detail: "the posting of this payment and what is expected for it differ"}
+	_, err = pgx.ForEachRow(rows, []any{&f.Subject, &f.Ledger, &f.Items}, func() error {
+		p.agree(f)
+		return nil
+	})
+	return err
 }

@@ -111,19 +111,6 @@ func (s *Service) postTx(ctx context.Context, tx pgx.Tx, e booking.Event) (calen
 	return calendar.DateOf(results[0].Day), nil
 }
 
-// netTx gives what stands on each account of a book that begins with the prefix, on its normal side.
-func (s *Service) netTx(ctx context.Context, tx pgx.Tx, book, prefix string) (map[string]int64, error) {
-	balances, err := s.Ledger.BalancesTx(ctx, tx, ledger.Query{Book: book, Prefix: prefix})
-	if err != nil {
-		return nil, err
-	}
-	net := make(map[string]int64, len(balances))
-	for _, b := range balances {
-		net[b.Account] = b.Net()
-	}
-	return net, nil
-}
-
 // Classes of the advisory locks taken here (first key of two).
 const (
 	lockFees   int32 = 0x73746c66 // "stlf": one run at a time spends the house's money on fees
