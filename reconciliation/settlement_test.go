@@ -254,3 +254,12 @@ func TestWhoMayImport(t *testing.T) {
 		t.Errorf("an officer sees %v, %v", breaks, err)
 	}
 }
+
+func TestAStrangerNamedAgainAfterItsMoneyCame(t *testing.T) {
+	w := newWorld(t)
+	w.settle(tuesday, payment{"GROSS001", "STRANGER", 9_000, 0})
+	w.bank(tuesday, 0, credit(9_000, "GROSS001"))
+	w.settle(wednesday, payment{"GROSS001", "STRANGER", 8_000, 0})
+	w.wantBreaks("missing_here:000:STRANGER:0:9000:open",
+		"duplicate:000:STRANGER@"+batchOf(wednesday, "GROSS001")+"#1:0:8000:open")
+}
