@@ -1,0 +1,57 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/a-h/templ"
+
+	"exchequer/internal/problem"
+)
+
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
+
+// page is what a page's frame must know.
+type page struct {
+	title   string
+	refresh int // seconds; 0: never
+}
+
+func seconds(n int) string { return strconv.Itoa(n) }
+
+// show writes a page. The status is sent first: a page that breaks off has no other way to say so than to be cut.
+func (s *server) show(w http.ResponseWriter, r *http.Request, status int, c templ.Component) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if err := c.Render(r.Context(), w); err != nil && r.Context().Err() == nil {
+		s.Log.ErrorContext(r.Context(), "page broke off", "error", err)
+	}
+}
+
+// fail shows what went wrong in the page's own words: a refusal's detail is English and for programs.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := s.judge(r, err)
+	s.show(w, r, status, faultPage(in(r.Context()), text))
+}
+
+func (s *server) judge(r *http.Request, err error) (int, string) {
+	t := in(r.Context())
+	switch problem.CodeOf(err) {
+	case problem.NotFound, problem.Invalid:
+		return http.StatusNotFound, t.notFound
+	case problem.Conflict, problem.Forbidden:
+		return http.StatusConflict, t.conflict
+	case problem.InProgress:
+		return http.StatusConflict, t.busy
+	case problem.KeyReused:
+		return http.StatusConflict, t.stale
+	case problem.Unavailable:
+		return http.StatusServiceUnavailable, t.unavailable
+	}
+	s.Log.ErrorContext(r.Context(), "page failed", "error", err)
+	return http.StatusInternalServerError, t.ourFault
+}
+
+func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
+	s.show(w, r, http.StatusNotFound, faultPage(in(r.Context()), in(r.Context()).notFound))
+}
