@@ -135,7 +135,7 @@ func (g *gateway) work(ctx context.Context) error {
 
 // programClock is the clock kept with the books where a story was played, else the machine's.
 func programClock(ctx context.Context, pool *pgxpool.Pool) (calendar.Clock, error) {
-	c, err := story.LoadClock(ctx, pool, time.Now, false)
+	c, err := story.LoadClock(ctx, pool, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -143,4 +143,12 @@ func programClock(ctx context.Context, pool *pgxpool.Pool) (calendar.Clock, erro
 		return story.Machine{}, nil
 	}
 	return c, nil
+}
+
+// keepClock keeps the story's clock while this program runs; the machine's needs no keeping.
+func (g *gateway) keepClock(ctx context.Context) error {
+	if c, ok := g.clock.(*story.Clock); ok {
+		return c.KeepGoing(ctx, clockIsKept)
+	}
+	return nil
 }

@@ -110,7 +110,7 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	group, around := errgroup.WithContext(around)
 	group.Go(func() error { return g.work(around) })
 	group.Go(func() error { return sims.vnpay.Run(around) })
-	group.Go(func() error { return clock.KeepGoing(around, clockIsKept) })
+	group.Go(func() error { return g.keepClock(around) })
 	group.Go(func() error { return g.forgetKeys(around) })
 
 	bar := newProgress(e.stderr)

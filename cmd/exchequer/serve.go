@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,8 +37,9 @@ func (c serveCmd) Run(ctx context.Context, e *environment) error {
 			return fmt.Errorf("listen on %s (choose another with --listen): %w", c.Listen, err)
 		}
 		fmt.Fprintf(e.stdout, "serving %s\n", s.address())
+		err = g.keepClock(ctx)
 		<-ctx.Done()
-		return s.close()
+		return errors.Join(err, s.close())
 	})
 }
 
@@ -97,6 +99,7 @@ func (workCmd) Run(ctx context.Context, e *environment) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return g.work(ctx) })
 		group.Go(func() error { return g.forgetKeys(ctx) })
+		group.Go(func() error { return g.keepClock(ctx) })
 		return group.Wait()
 	})
 }

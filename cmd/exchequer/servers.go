@@ -8,6 +8,7 @@ import (
 
 	"exchequer/internal/embedded"
 	"exchequer/internal/pg"
+	"exchequer/internal/story"
 )
 
 // servers are the database and Redis a command works with: those that are named, those that a running program has
@@ -99,6 +100,14 @@ func withGateway(ctx context.Context, log *slog.Logger, fn func(*gateway) error)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		// What this command booked must not lie ahead of the next program's clock.
+		if c, ok := g.clock.(*story.Clock); ok {
+			if err := c.Keep(context.WithoutCancel(ctx)); err != nil {
+				log.Warn("the clock could not be kept", "error", err)
+			}
+		}
+	}()
 	return fn(g)
 }
 

@@ -29,28 +29,46 @@ type Machine struct{}
 // Now gives the machine's time in UTC.
 func (Machine) Now() time.Time { return time.Now().UTC() }
 
-// LoadClock gives the clock kept with the books, and nil where none is: then the machine's clock holds. frozen says
-// whether the clock stood still while no program ran (the story) or went on (a program beside the one that plays it).
-func LoadClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time, frozen bool) (*Clock, error) {
+// beside is how old the kept clock may be for the program that keeps it to be still running.
+const beside = 5 * time.Second
+
+// LoadClock gives the clock kept with the books, and nil where none is: then the machine's clock holds. Beside a
+// program that keeps it, it shows the same time; where none runs it goes on from where it stood still.
+func LoadClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time) (*Clock, error) {
 	c := &Clock{pool: pool, machine: machine}
-	err := pool.QueryRow(ctx, `SELECT program, machine FROM gateway.program_clock`).Scan(&c.base, &c.since)
+	err := c.read(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
-	}
-	if frozen {
-		c.since = machine()
 	}
 	return c, err
 }
 
-// StartClock gives the clock kept with the books as it stood, or a new one that stands at an instant.
+// StartClock gives the clock kept with the books, or a new one that stands at an instant.
 func StartClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time, at time.Time) (*Clock, error) {
-	c, err := LoadClock(ctx, pool, machine, true)
+	c, err := LoadClock(ctx, pool, machine)
 	if err != nil || c != nil {
 		return c, err
 	}
 	c = &Clock{pool: pool, machine: machine, base: at, since: machine()}
 	return c, c.Keep(ctx)
+}
+
+// read takes over what is kept, unless this clock is further on.
+func (c *Clock) read(ctx context.Context) error {
+	var program, at time.Time
+	if err := c.pool.QueryRow(ctx, `SELECT program, machine FROM gateway.program_clock`).Scan(&program, &at); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.machine()
+	if now.Sub(at) > beside {
+		at = now
+	}
+	if program.Add(now.Sub(at)).After(c.base.Add(now.Sub(c.since))) {
+		c.base, c.since = program, at
+	}
+	return nil
 }
 
 // Now gives the program's time in UTC.
@@ -76,10 +94,15 @@ func (c *Clock) AdvanceTo(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// Keep writes down where the clock stands.
-func (c *Clock) Keep(ctx context.Context) error { return c.write(ctx, c.Now()) }
+// Keep writes down where the clock stands, after taking over where another program has moved it to.
+func (c *Clock) Keep(ctx context.Context) error {
+	if err := c.read(ctx); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return c.write(ctx, c.Now())
+}
 
-// KeepGoing writes the clock down every interval until ctx ends.
+// KeepGoing keeps the clock every interval until ctx ends.
 func (c *Clock) KeepGoing(ctx context.Context, every time.Duration) error {
 	t := time.NewTicker(every)
 	defer t.Stop()

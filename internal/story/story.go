@@ -36,8 +36,9 @@ const (
 	step      = 5 * time.Minute
 )
 
-// The two persons of the treasury.
+// The two persons of the treasury, and the program itself, which fetches the partners' files.
 var (
+	fetcher  = authn.Exchequer("story")
 	officer  = authn.Actor{ID: "treasury:an", Role: authn.Treasury, Books: []string{"*"}}
 	approver = authn.Actor{ID: "treasury:binh", Role: authn.Treasury, Books: []string{"*"}}
 )

@@ -215,7 +215,7 @@ func (r *run) firstOpen(ctx context.Context) (calendar.Date, error) {
 func (r *run) settlementFiles(ctx context.Context, through calendar.Date) error {
 	return r.eachDay(ctx, "settlement", through.AddDays(1), func(ctx context.Context, day calendar.Date) error {
 		return r.until(ctx, "the provider's file of "+day.String(), func(ctx context.Context) (bool, error) {
-			report, err := r.Desk.Run(ctx, officer, day.UTC(), "vnpay")
+			report, err := r.Desk.Run(ctx, fetcher, day.UTC(), "vnpay")
 			if err != nil || report.State == reconciliation.NotThere {
 				return false, err
 			}
@@ -234,7 +234,7 @@ func (r *run) statements(ctx context.Context, before calendar.Date) error {
 		if err != nil {
 			return err
 		}
-		report, err := r.Desk.ImportStatement(ctx, officer, r.account(), file, false)
+		report, err := r.Desk.ImportStatement(ctx, fetcher, r.account(), file, false)
 		if err == nil && report.Lines > 0 {
 			r.note("statement of %s: %d lines, %d matched, breaks %v", day, report.Lines, report.Matched, report.Breaks)
 		}
@@ -245,7 +245,10 @@ func (r *run) statements(ctx context.Context, before calendar.Date) error {
 // eachDay goes through the business days after the last one whose file of a kind is imported, up to but not on a day.
 func (r *run) eachDay(ctx context.Context, kind string, before calendar.Date, do func(context.Context, calendar.Date) error) error {
 	var last calendar.Date
-	err := r.Pool.QueryRow(ctx, `SELECT max(day) FROM gateway.partner_file WHERE book = '000' AND kind = $1 AND state = 'applied'`, kind).Scan(&last)
+	// A statement whose import was cut off has lines that wait: importing it again goes on with them.
+	err := r.Pool.QueryRow(ctx, `SELECT max(f.day) FROM gateway.partner_file f
+		WHERE f.book = '000' AND f.kind = $1 AND f.state = 'applied' AND NOT EXISTS (SELECT FROM gateway.bank_statement_line l
+			WHERE $1 = 'statement' AND l.book = '000' AND l.account = f.partner AND l.day = f.day AND l.state = 'waiting')`, kind).Scan(&last)
 	if err != nil {
 		return err
 	}
