@@ -10,6 +10,7 @@ import (
 )
 
 func TestBankAnswers(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		status int
 		body   string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ func roll(c settlement.Close, book string) settlement.ClearingRoll {
 }
 
 func TestDaysClose(t *testing.T) {
+	t.Parallel()
 	w := played(t)
 	first, second := w.close(monday), w.close(tuesday)
 	if r := roll(first, "GRO"); r.Confirmed != 220_000 || r.Closing != 220_000 || r.NotYetDue != 220_000 || r.Overdue != 0 {
@@ -111,6 +113,7 @@ func TestDaysClose(t *testing.T) {
 }
 
 func TestClosedDayTakesNoMoreAndGivesItsReport(t *testing.T) {
+	t.Parallel()
 	w := played(t)
 	c := w.close(monday)
 	again := w.close(monday)
@@ -138,6 +141,7 @@ func TestClosedDayTakesNoMoreAndGivesItsReport(t *testing.T) {
 }
 
 func TestDaysCloseInOrder(t *testing.T) {
+	t.Parallel()
 	w := played(t)
 	saturday := calendar.MustDate("2025-06-07")
 	for _, tc := range []struct {
@@ -161,6 +165,7 @@ func TestDaysCloseInOrder(t *testing.T) {
 }
 
 func TestWeekendIsClosedWithTheNextBusinessDay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	friday, nextMonday := calendar.MustDate("2025-06-06"), calendar.MustDate("2025-06-09")
 	w.on(friday)
@@ -177,6 +182,7 @@ func TestWeekendIsClosedWithTheNextBusinessDay(t *testing.T) {
 }
 
 func TestCloseWantsTheStatement(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.pay("GRO", 100_000, 0)
 	if _, err := w.Close(t.Context(), deciding, monday); problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "statement import") {
@@ -204,6 +210,7 @@ func atTuesday(t *testing.T) *world {
 }
 
 func TestCloseRefusesWhatDoesNotAgree(t *testing.T) {
+	t.Parallel()
 	shared := atTuesday(t)
 	for name, tc := range map[string]struct {
 		sql  string
@@ -262,6 +269,7 @@ func TestCloseRefusesWhatDoesNotAgree(t *testing.T) {
 }
 
 func TestRecomputeGivesTheSameDigest(t *testing.T) {
+	t.Parallel()
 	w := played(t)
 	var closes []settlement.Close
 	for _, day := range []calendar.Date{monday, tuesday, wednesday} {
@@ -300,6 +308,7 @@ func TestRecomputeGivesTheSameDigest(t *testing.T) {
 }
 
 func TestCloseKnowsWhatAFasterClockRecorded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.clock.now = monday.At(20 * time.Hour).UTC()
 	w.pay("GRO", 100_000, 0)
@@ -315,6 +324,7 @@ func TestCloseKnowsWhatAFasterClockRecorded(t *testing.T) {
 }
 
 func TestCloseIsWrittenForAPerson(t *testing.T) {
+	t.Parallel()
 	w := atTuesday(t)
 	var text strings.Builder
 	w.ok(w.close(tuesday).WriteText(&text))
@@ -323,4 +333,45 @@ func TestCloseIsWrittenForAPerson(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text.String())
 		}
 	}
+}
+
+func TestCloseWhilePaymentsComeIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pay("GRO", 1_000, 0)
+	w.pay("NET", 1_000, 0)
+	w.statement()
+	var wg sync.WaitGroup
+	for _, book := range []string{"GRO", "NET"} {
+		wg.Go(func() {
+			for range 10 {
+				w.pay(book, 1_000, 0)
+			}
+		})
+	}
+	closes := make([]settlement.Close, 3)
+	for i := range closes {
+		wg.Go(func() {
+			var err error
+			if closes[i], err = w.Close(t.Context(), deciding, monday); err != nil || !closes[i].Closed {
+				t.Errorf("closing: %v, %+v", err, closes[i].Findings)
+			}
+		})
+	}
+	wg.Wait()
+	for _, c := range closes {
+		if c.Digest != closes[0].Digest {
+			t.Error("closing at once gave several reports")
+		}
+	}
+	if got, err := w.Recompute(t.Context(), asking, monday, time.Time{}); err != nil || len(got.Findings) != 0 {
+		t.Errorf("recomputed: %v, %+v", err, got.Findings)
+	}
+	w.on(tuesday)
+	w.statement()
+	// What came too late for Monday stands on Tuesday: nothing is lost between the days.
+	if r := roll(w.close(tuesday), "GRO"); r.Closing != 11_000 || r.Opening+r.Confirmed != 11_000 {
+		t.Errorf("Tuesday: %+v", r)
+	}
+	w.sound()
 }

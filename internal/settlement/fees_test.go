@@ -9,6 +9,7 @@ import (
 )
 
 func TestFeesAreMadeGoodAsFarAsTheHouseHasMoney(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("NET", 100_000, 0), 1_100)
 	make := func() settlement.FeesReport {
@@ -43,6 +44,7 @@ func TestFeesAreMadeGoodAsFarAsTheHouseHasMoney(t *testing.T) {
 }
 
 func TestFeesMadeGoodAtOnceArePaidOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("NET", 100_000, 0), 1_100)
 	w.fund(50_000)
@@ -62,6 +64,7 @@ func TestFeesMadeGoodAtOnceArePaidOnce(t *testing.T) {
 }
 
 func TestFundingIsAnnouncedOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for range 2 {
 		f, err := w.AnnounceFunding(t.Context(), asking, settlement.Funding{Ref: "FUND-1", Amount: 5_000})
@@ -88,6 +91,7 @@ func TestFundingIsAnnouncedOnce(t *testing.T) {
 }
 
 func TestRunPaysOutWhatItMadeGood(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("NET", 100_000, 0), 1_100)
 	w.fund(1_100)

@@ -29,6 +29,7 @@ func propose(w *world) map[string]settlement.Payout {
 }
 
 func TestPayoutTakesWhatHasArrived(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, second := w.pay("GRO", 100_000, 0), w.pay("GRO", 60_000, 0)
 	w.pay("GRO", 40_000, 0) // never settled
@@ -48,6 +49,7 @@ func TestPayoutTakesWhatHasArrived(t *testing.T) {
 }
 
 func TestPayoutOfANetBookWaitsForItsFees(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a, b := w.pay("NET", 100_000, 0), w.pay("NET", 50_000, 0)
 	strangers := w.pay("NET", 0, 5_000)
@@ -71,6 +73,7 @@ func TestPayoutOfANetBookWaitsForItsFees(t *testing.T) {
 }
 
 func TestPayoutNeedsASecondPerson(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	p := propose(w)["GRO"]
@@ -102,6 +105,7 @@ func TestPayoutNeedsASecondPerson(t *testing.T) {
 }
 
 func TestAlteredPayoutIsNotApproved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	p := propose(w)["GRO"]
@@ -112,6 +116,7 @@ func TestAlteredPayoutIsNotApproved(t *testing.T) {
 }
 
 func TestRejectedPayoutLetsItsPaymentsGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	p := propose(w)["GRO"]
@@ -125,6 +130,7 @@ func TestRejectedPayoutLetsItsPaymentsGo(t *testing.T) {
 }
 
 func TestProposedAtOnceTwiceIsOnePayout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	var wg sync.WaitGroup
@@ -143,6 +149,7 @@ func TestProposedAtOnceTwiceIsOnePayout(t *testing.T) {
 }
 
 func TestSendingSurvivesFailures(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]wire{
 		"failed and not done": {before: errors.New("no route")},
 		"failed but done":     {after: errors.New("connection reset")},
@@ -178,6 +185,7 @@ func TestSendingSurvivesFailures(t *testing.T) {
 }
 
 func TestBankRefusalUndoesTheInstruction(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ref := w.pay("GRO", 100_000, 0)
 	w.tx(func(ctx context.Context, tx pgx.Tx) { // booked, but the money is not at the bank simulator
@@ -206,6 +214,7 @@ func TestBankRefusalUndoesTheInstruction(t *testing.T) {
 }
 
 func TestIdOfAnotherPaymentIsNeverUndone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	p := propose(w)["GRO"]
