@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
@@ -97,7 +98,7 @@ func New(d Deps) http.Handler {
 	s := &server{Deps: d}
 	s.figures = newFigures(s)
 	r := chi.NewRouter()
-	r.Use(identify, s.figures.measure, s.recoverPanics, secure)
+	r.Use(middleware.GetHead, identify, s.figures.measure, s.recoverPanics, secure)
 	r.NotFound(s.noSuchPath)
 	r.MethodNotAllowed(s.noSuchMethod(r))
 	api := humachi.New(r, description())

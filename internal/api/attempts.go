@@ -51,6 +51,7 @@ func (s *server) attempts(api huma.API) {
 	start.Errors = []int{400, 401, 403, 404, 409, 413, 415, 503}
 	describe[attemptView](api, &start)
 	huma.Register(api, start, s.startAttempt)
+	requireKey(api, start.Path)
 	abandon := operation("abandon-attempt", http.MethodPost, "/v1/orders/{ref}/attempts/{attempt}/abandon",
 		"Give the bills of an attempt back, so that another provider can be chosen; it is still watched")
 	abandon.Errors = []int{401, 403, 404, 409}

@@ -1,8 +1,12 @@
 package api_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha512"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -154,16 +158,43 @@ func TestManyOfTheSameRequestAtOnce(t *testing.T) {
 	}
 }
 
-func TestNotificationsAreAnsweredInTheProvidersForm(t *testing.T) {
+// signed gives the query of a notification as VNPAY signs it (HMAC-SHA512 over the sorted pairs).
+func signed(reference, amount string) string {
+	q := url.Values{"vnp_TmnCode": {"EXCHQNET"}, "vnp_TxnRef": {reference}, "vnp_Amount": {amount}, "vnp_ResponseCode": {"00"},
+		"vnp_TransactionStatus": {"00"}, "vnp_TransactionNo": {"14422574"}, "vnp_PayDate": {"20250602093000"}}.Encode()
+	mac := hmac.New(sha512.New, []byte(secret))
+	mac.Write([]byte(q))
+	return q + "&vnp_SecureHash=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// Notifications that must be refused: in the provider's own form, kept with a finding, and changing nothing.
+func TestNotificationsThatAreRefused(t *testing.T) {
 	r := newRig(t)
-	for query, code := range map[string]string{
-		"vnp_TmnCode=EXCHQNET&vnp_TxnRef=X&vnp_SecureHash=00": "97",
-		"vnp_TmnCode=EXCHQNET&vnp_TmnCode=EXCHQNET":           "99",
+	o := r.order("o", r.bill("d-1"))
+	attempt := r.want(201, "POST", "/v1/orders/"+o+"/attempts", `{"provider": "vnpay"}`, "Idempotency-Key", "a").text(t, "ref")
+	before := r.written()
+	for i, c := range []struct{ query, code, finding string }{
+		{signed(nowhere+"A", "500000000"), "01", "unknown_order"},
+		{signed(attempt, "100"), "04", "wrong_amount"},
+		{strings.Replace(signed(attempt, "500000000"), "vnp_Amount=5", "vnp_Amount=6", 1), "97", "bad_signature"},
+		{"vnp_TmnCode=EXCHQNET&vnp_TmnCode=EXCHQNET", "99", "malformed"},
 	} {
-		a := r.want(200, "GET", "/notifications/vnpay?"+query, "", "Authorization", "")
-		if a.text(t, "RspCode") != code {
-			t.Errorf("%s: %s", query, a.body)
+		a := r.want(200, "GET", "/notifications/vnpay?"+c.query, "", "Authorization", "")
+		if a.text(t, "RspCode") != c.code {
+			t.Errorf("%s: %s", c.finding, a.body)
 		}
+		var refused, found int
+		r.must(r.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM gateway.notification WHERE state = 'refused'),
+			(SELECT count(*) FROM gateway.finding WHERE kind = $1)`, c.finding).Scan(&refused, &found))
+		if refused != i+1 || found != 1 {
+			t.Errorf("%s: %d refused, %d found", c.finding, refused, found)
+		}
+	}
+	if after := r.written(); after != before {
+		t.Errorf("%d rows were written", after-before)
+	}
+	if got := r.want(200, "GET", "/v1/orders/"+o, ""); got.text(t, "state") != "open" {
+		t.Errorf("%s", got.body)
 	}
 	r.want(413, "POST", "/notifications/vnpay", strings.Repeat("x", 2<<20), "Authorization", "")
 }

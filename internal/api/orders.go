@@ -33,6 +33,7 @@ func (s *server) orders(api huma.API) {
 	open.Errors = []int{400, 401, 403, 404, 409, 413, 415}
 	describe[orderView](api, &open)
 	huma.Register(api, open, s.openOrder)
+	requireKey(api, open.Path)
 	get := operation("get-order", http.MethodGet, "/v1/orders/{ref}", "Read an order; an uncertain attempt is asked about")
 	get.Errors = []int{401, 403, 404}
 	huma.Register(api, get, s.getOrder)
@@ -46,6 +47,16 @@ func describe[T any](api huma.API, op *huma.Operation) {
 		Description: "Created, or the answer of the earlier request with the same Idempotency-Key",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
 	}}
+}
+
+// requireKey says in the document that the key is required. Its absence is refused by readKey with 400, as the draft on
+// the header has it; the framework would answer 422.
+func requireKey(api huma.API, path string) {
+	for _, p := range api.OpenAPI().Paths[path].Post.Parameters {
+		if p.Name == headerKey {
+			p.Required = true
+		}
+	}
 }
 
 func (s *server) openOrder(ctx context.Context, in *struct {

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,21 +24,30 @@ func reading(body any) sent {
 	_ = json.Unmarshal(text, &s.fields) // what we marshalled ourselves; a body that is no object has no fields
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			break
-		}
-		switch v := token.(type) {
-		case string:
-			s.values = append(s.values, v)
-		case json.Number:
-			s.values = append(s.values, v.String())
-		}
-	}
+	var whole any
+	_ = dec.Decode(&whole)
+	s.collect(whole)
 	// A longer value first: it may hold a shorter one.
 	slices.SortFunc(s.values, func(a, b string) int { return len(b) - len(a) })
 	return s
+}
+
+// collect gathers texts and numbers. The names of fields are not the caller's own: a refusal may name them.
+func (s *sent) collect(v any) {
+	switch v := v.(type) {
+	case string:
+		s.values = append(s.values, v)
+	case json.Number:
+		s.values = append(s.values, v.String())
+	case []any:
+		for _, e := range v {
+			s.collect(e)
+		}
+	case map[string]any:
+		for _, e := range v {
+			s.collect(e)
+		}
+	}
 }
 
 // unsaid takes the caller's own values out of a detail: where they are quoted, and where the sentence begins with one.
@@ -66,7 +74,7 @@ func (s sent) place(field string) Fault {
 		return Fault{Parameter: field}
 	case isField:
 		return Fault{Pointer: "#/" + field}
-	case slices.Contains(slices.Collect(maps.Keys(s.fields)), "bills"):
+	case s.fields["bills"] != nil:
 		return Fault{Pointer: "#/bills"}
 	case s.fields["inputs"] != nil && field != "charge": // a charge is the catalogue's word, not an input
 		return Fault{Pointer: "#/inputs/" + field}

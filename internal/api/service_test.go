@@ -48,6 +48,12 @@ func TestTheDocumentNamesEveryPath(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/v1/orders", "/v1/orders/{ref}/attempts"} {
+		parameters, _ := json.Marshal(doc.Paths[path]["post"]["parameters"])
+		if !strings.Contains(string(parameters), `"name":"Idempotency-Key","required":true`) {
+			t.Errorf("%s does not ask for a key: %s", path, parameters)
+		}
+	}
 	for _, ref := range references(text) {
 		if name, ok := strings.CutPrefix(ref, "#/components/schemas/"); !ok || doc.Components.Schemas[name] == nil {
 			t.Errorf("%s leads nowhere", ref)

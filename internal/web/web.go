@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
@@ -66,7 +67,8 @@ type Deps struct {
 	Services  []fee.Service // their names
 	Providers []string      // keys of those that are configured, in the order in which they are shown
 	// PayOrigins are the origins (https://host:port) of the providers' pay pages. Browsers hold the redirect after a form
-	// to the policy too, so a provider that is missing here cannot be reached; with none given no origin is enforced.
+	// to the policy too, along with those that follow it, so a provider that is missing here cannot be reached; with none
+	// given no origin is enforced.
 	PayOrigins []string
 	Clock      calendar.Clock
 	Log        *slog.Logger
@@ -81,7 +83,7 @@ type server struct {
 func New(d Deps) http.Handler {
 	s := &server{Deps: d, policy: policy(d.PayOrigins)}
 	r := chi.NewRouter()
-	r.Use(s.headers, speak)
+	r.Use(middleware.GetHead, s.headers, speak)
 	r.NotFound(s.nowhere)
 	r.Get("/", s.find)
 	r.Get("/bills", s.lookUp)
