@@ -64,7 +64,7 @@ type Inbox interface {
 // Keys remembers requests by Idempotency-Key, with their answers; *order.Keys is one.
 type Keys interface {
 	Begin(ctx context.Context, key order.Key, body []byte, newReference func() string) (order.Claim, error)
-	Finish(ctx context.Context, key order.Key, status int, answer []byte) error
+	Finish(ctx context.Context, key order.Key, lease time.Time, status int, answer []byte) error
 }
 
 // Deps is what the API stands on. Every field is required.

@@ -63,7 +63,7 @@ func (s *server) once(ctx context.Context, o once) (*stored, error) {
 	}
 	status, text := s.result(ctx, o, claim.Reference)
 	// The caller may have gone; its answer must be kept all the same, or its lease would hold up the next try.
-	if err := s.Keys.Finish(context.WithoutCancel(ctx), key, status, text); err != nil {
+	if err := s.Keys.Finish(context.WithoutCancel(ctx), key, claim.Lease, status, text); err != nil {
 		return nil, s.refuse(ctx, err, nil)
 	}
 	return o.answer(claim, status, text), nil

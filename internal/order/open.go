@@ -55,6 +55,9 @@ func (s *Service) Open(ctx context.Context, actor authn.Actor, ref string, bills
 		out = o
 		return s.insertTx(ctx, tx, actor, o)
 	})
+	if pg.IsUnique(err, "payment_order_pkey") {
+		return readOrder(ctx, s.Pool, ref, "") // the same request, sent again after its lease, was first
+	}
 	return out, err
 }
 

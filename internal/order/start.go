@@ -41,6 +41,9 @@ func (s *Service) Start(ctx context.Context, actor authn.Actor, r StartRequest) 
 	}
 	r.Order = ref
 	a, err := s.claim(ctx, actor, r)
+	if err == nil && a.State == Failed && a.Action == nil {
+		err = notTaken(a) // the answer this request had before
+	}
 	if err != nil || a.State != Created {
 		return a, err
 	}
@@ -191,9 +194,13 @@ func (s *Service) afterStart(ctx context.Context, actor authn.Actor, a Attempt, 
 		return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt." + string(e), Book: a.Book, Subject: a.Ref}, s.now())
 	})
 	if err == nil && e == refused {
-		return a, problem.New(problem.Unavailable, "%s did not take the payment: try again or choose another way to pay", a.Provider)
+		return a, notTaken(a)
 	}
 	return a, err
+}
+
+func notTaken(a Attempt) error {
+	return problem.New(problem.Unavailable, "%s did not take the payment: try again as a new request or choose another way to pay", a.Provider)
 }
 
 // Abandon lets the payer turn to another provider: the claims are released, and the attempt is still watched until

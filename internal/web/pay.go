@@ -60,7 +60,7 @@ func (s *server) start(ctx context.Context, b bill.Bill, q order.StartRequest) (
 		status, answer = http.StatusServiceUnavailable, "" // gives the lease back and keeps nothing
 	}
 	// The payer may have closed the page; the lease must be given back all the same.
-	if kept := s.Keys.Finish(context.WithoutCancel(ctx), key, status, []byte(answer)); kept != nil {
+	if kept := s.Keys.Finish(context.WithoutCancel(ctx), key, claim.Lease, status, []byte(answer)); kept != nil {
 		s.Log.ErrorContext(ctx, "form could not be kept", "order", claim.Reference, "error", kept)
 	}
 	return a, err

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -54,7 +55,7 @@ type Attempts interface {
 // Keys remembers forms that were sent, by their hidden token; *order.Keys is one.
 type Keys interface {
 	Begin(ctx context.Context, key order.Key, body []byte, newReference func() string) (order.Claim, error)
-	Finish(ctx context.Context, key order.Key, status int, answer []byte) error
+	Finish(ctx context.Context, key order.Key, lease time.Time, status int, answer []byte) error
 }
 
 // Deps is what the pages stand on. Every field but PayOrigins is required.
