@@ -85,7 +85,7 @@ func newGateway(c gatewayConfig) (*gateway, error) {
 		return nil, err
 	}
 	g.bills = bill.New(c.pool, g.catalog, g.schedules, c.clock)
-	g.requests = &order.Keys{Pool: c.pool, Clock: c.clock, Timing: c.timing.order}
+	g.requests = &order.Keys{Pool: c.pool, Clock: c.clock, Leases: story.Machine{}, Timing: c.timing.order}
 	g.orders = order.New(order.Deps{
 		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Calendar: g.calendar, Providers: g.providers, Clock: c.clock,
 		ReturnURL: c.partners.Portal + "/return", Timing: c.timing.order, Log: c.log,

@@ -104,7 +104,7 @@ func (workCmd) Run(ctx context.Context, e *environment) error {
 	})
 }
 
-// forgetEvery is how often answered Idempotency-Keys that are too old are dropped.
+// forgetEvery is how often Idempotency-Keys that are too old are dropped.
 const forgetEvery = 10 * time.Minute
 
 func (g *gateway) forgetKeys(ctx context.Context) error {
