@@ -2,8 +2,8 @@
 // and the collection account.
 //
 // It guarantees that every reference inside the data resolves (a body's book, a line's body, a contract's book) and
-// that a charge without a budget line on its date is refused rather than booked somewhere. It knows no amount of any
-// tariff and no state of any bill.
+// that a charge without a budget line on its date is refused rather than booked somewhere, and that every code in it
+// can be part of an account of the ledger. It knows no amount of any tariff and no state of any bill.
 package catalog
 
 import (
@@ -132,17 +132,6 @@ func (c *Catalog) Contract(provider, book string) (Contract, error) {
 		}
 	}
 	return Contract{}, problem.AtField(problem.NotFound, "provider", "provider %q has no contract for book %s", provider, book)
-}
-
-// Merchants lists the contracts of a provider for one of its terminals: the books one credit may be for.
-func (c *Catalog) Merchants(provider, merchant string) []Contract {
-	var out []Contract
-	for _, k := range c.contracts {
-		if k.Provider == provider && k.Merchant == merchant {
-			out = append(out, k)
-		}
-	}
-	return out
 }
 
 // Split maps charges to the budget lines of a body on a date. Parts of a charge always add up to it (largest

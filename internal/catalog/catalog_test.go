@@ -11,13 +11,14 @@ import (
 )
 
 const sample = `
-books: [{key: "000", name: house}, {key: AAA, name: A}]
-bodies: [{code: B1, book: AAA, name_vi: Một, name_en: One, payout_account: "1", services: [s]}]
+books: [{key: "000", name: house, mark: example}, {key: AAA, name: A, mark: read}]
+bodies: [{code: B1, book: AAA, name_vi: Một, name_en: One, payout_account: "1", services: [s], mark: example}]
 budget_lines:
-  - {charge: fee, body: B1, from: 2020-01-01, until: 2023-12-31, lines: [{budget: "1", share: 1}]}
-  - {charge: fee, body: B1, from: 2024-01-01, lines: [{budget: "1", share: 83}, {budget: "2", share: 17}]}
-contracts: [{provider: p, book: AAA, merchant: m, settlement: net, due_business_days: 1}]
-collection_account: {account: "9", bank: bank, currency: VND}
+  - {charge: fee, body: B1, from: 2020-01-01, until: 2023-12-31, lines: [{budget: "1", share: 1}], mark: example}
+  - {charge: fee, body: B1, from: 2024-01-01, lines: [{budget: "1", share: 83}, {budget: "2", share: 17}], mark: example}
+contracts:
+  - {provider: p, book: AAA, merchant: m, settlement: net, due_business_days: 1, mark: example}
+collection_account: {account: "9", bank: bank, currency: VND, mark: example}
 `
 
 func load(t *testing.T, text string) (*catalog.Catalog, error) {
@@ -70,7 +71,26 @@ func TestFaultsAreNamed(t *testing.T) {
 		"bad key":       {"key: AAA", "key: aaa", "not 3 characters"},
 		"unknown key":   {"books:", "bookz: []\nbooks:", "bookz"},
 		"zero share":    {"share: 17", "share: 0", "above 0"},
+		"until before":  {"until: 2023-12-31", "until: 2019-12-31", "before `from`"},
+		"twice a line":  {`{budget: "2", share: 17}`, `{budget: "1", share: 17}`, "budget 1 is listed twice"},
+		"no budget":     {`{budget: "2"`, `{budget: ""`, "1 to 64 letters"},
+		"bad budget":    {`{budget: "2"`, `{budget: "2:3"`, "1 to 64 letters"},
+		"bad body":      {"code: B1", "code: Một", "1 to 64 letters"},
 		"bad contract":  {"settlement: net", "settlement: some", "gross or net"},
+		"no merchant":   {"merchant: m", `merchant: ""`, "no merchant"},
+		"no provider":   {"provider: p", `provider: ""`, "provider: give"},
+		"due before":    {"due_business_days: 1", "due_business_days: -1", "0 or more"},
+		"contract for":  {"provider: p, book: AAA", "provider: p, book: ZZZ", "p for book ZZZ names an unknown book"},
+		"two contracts": {"contracts:\n", "contracts:\n  - {provider: p, book: AAA, merchant: n, settlement: gross, due_business_days: 1, mark: example}\n", "listed twice"},
+		"no account":    {`account: "9"`, `account: ""`, "collection_account"},
+		"bad account":   {`account: "9"`, `account: "9 9"`, "collection_account"},
+		"no bank":       {"bank: bank", `bank: ""`, "bank is missing"},
+		"other money":   {"currency: VND", "currency: USD", "must be VND"},
+		"no mark":       {"name: A, mark: read", "name: A", "book AAA: mark"},
+		"bad mark":      {"services: [s], mark: example", "services: [s], mark: recalled", "body B1: mark"},
+		"line's mark":   {"share: 17}], mark: example", "share: 17}]", "charge fee at B1: mark"},
+		"contract mark": {"due_business_days: 1, mark: example", "due_business_days: 1", "the contract of p for book AAA: mark"},
+		"account mark":  {"currency: VND, mark: example", "currency: VND", "collection_account: mark"},
 		"missing house": {`key: "000"`, `key: "001"`, "house book"},
 	} {
 		_, err := load(t, strings.Replace(sample, tc.from, tc.to, 1))

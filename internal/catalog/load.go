@@ -11,9 +11,17 @@ import (
 
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
+	"exchequer/internal/money"
 )
 
-var bookKey = regexp.MustCompile(`^[0-9A-Z]{3}$`)
+var (
+	bookKey = regexp.MustCompile(`^[0-9A-Z]{3}$`)
+	// accountPart is what the ledger takes as one part of an account's code. It is checked here, because a code that the
+	// ledger refuses would be found out only when a payment is booked.
+	accountPart = regexp.MustCompile(`^[0-9A-Za-z._/-]{1,64}$`)
+)
+
+const partForm = "give 1 to 64 letters, digits or . _ / -"
 
 type budgetRule struct {
 	Charge string
@@ -28,6 +36,7 @@ func (r budgetRule) covers(on calendar.Date) bool {
 	return !on.Before(r.From) && (r.Until.IsZero() || !on.After(r.Until))
 }
 
+// marked is an entry that says where it comes from: `read` from a source on file, or `example`.
 type marked[T any] struct {
 	Value T `yaml:",inline"`
 	Mark  string
@@ -51,13 +60,18 @@ func Load(fsys fs.FS) (*Catalog, error) {
 	if err := yaml.UnmarshalWithOptions(raw, &f, yaml.DisallowUnknownField()); err != nil {
 		return nil, fmt.Errorf("catalog.yaml: %w", err)
 	}
+	if err := f.checkMarks(); err != nil {
+		return nil, fmt.Errorf("catalog.yaml: %w", err)
+	}
 	c := &Catalog{
 		books: values(f.Books), bodies: values(f.Bodies), lines: f.BudgetLines,
 		contracts: values(f.Contracts), account: f.Account.Value,
 	}
 	slices.SortFunc(c.books, func(a, b Book) int { return strings.Compare(a.Key, b.Key) })
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("catalog.yaml: %w", err)
+	for _, check := range []func() error{c.checkBooks, c.checkBodies, c.checkContracts, c.checkLines, c.account.check} {
+		if err := check(); err != nil {
+			return nil, fmt.Errorf("catalog.yaml: %w", err)
+		}
 	}
 	return c, nil
 }
@@ -70,10 +84,34 @@ func values[T any](in []marked[T]) []T {
 	return out
 }
 
-func (c *Catalog) check() error {
-	hasBook := func(key string) bool {
-		return slices.ContainsFunc(c.books, func(b Book) bool { return b.Key == key })
+func (f *file) checkMarks() error {
+	type entry struct{ name, mark string }
+	entries := []entry{{"collection_account", f.Account.Mark}}
+	for _, b := range f.Books {
+		entries = append(entries, entry{"book " + b.Value.Key, b.Mark})
 	}
+	for _, b := range f.Bodies {
+		entries = append(entries, entry{"body " + b.Value.Code, b.Mark})
+	}
+	for _, r := range f.BudgetLines {
+		entries = append(entries, entry{"charge " + r.Charge + " at " + r.Body, r.Mark})
+	}
+	for _, k := range f.Contracts {
+		entries = append(entries, entry{k.Value.name(), k.Mark})
+	}
+	for _, e := range entries {
+		if e.mark != "read" && e.mark != "example" {
+			return fmt.Errorf("%s: mark must be read or example", e.name)
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) hasBook(key string) bool {
+	return slices.ContainsFunc(c.books, func(b Book) bool { return b.Key == key })
+}
+
+func (c *Catalog) checkBooks() error {
 	for i, b := range c.books {
 		if !bookKey.MatchString(b.Key) {
 			return fmt.Errorf("book key %q is not 3 characters of 0-9A-Z", b.Key)
@@ -82,11 +120,18 @@ func (c *Catalog) check() error {
 			return fmt.Errorf("book %s is listed twice", b.Key)
 		}
 	}
-	if !hasBook(booking.House) {
+	if !c.hasBook(booking.House) {
 		return fmt.Errorf("the house book %s is missing", booking.House)
 	}
+	return nil
+}
+
+func (c *Catalog) checkBodies() error {
 	for i, b := range c.bodies {
-		if !hasBook(b.Book) {
+		if !accountPart.MatchString(b.Code) {
+			return fmt.Errorf("body code %q: %s", b.Code, partForm)
+		}
+		if !c.hasBook(b.Book) {
 			return fmt.Errorf("body %s names the unknown book %s", b.Code, b.Book)
 		}
 		if slices.ContainsFunc(c.bodies[:i], func(o Body) bool { return o.Code == b.Code }) {
@@ -96,15 +141,42 @@ func (c *Catalog) check() error {
 			return fmt.Errorf("body %s has no payout account", b.Code)
 		}
 	}
-	for _, k := range c.contracts {
-		if !hasBook(k.Book) {
-			return fmt.Errorf("a contract of %s names the unknown book %s", k.Provider, k.Book)
+	return nil
+}
+
+func (c *Catalog) checkContracts() error {
+	for i, k := range c.contracts {
+		switch {
+		case !accountPart.MatchString(k.Provider):
+			return fmt.Errorf("%s: provider: %s", k.name(), partForm)
+		case !c.hasBook(k.Book):
+			return fmt.Errorf("%s names an unknown book", k.name())
+		case k.Merchant == "":
+			return fmt.Errorf("%s has no merchant", k.name())
+		case k.Settlement != booking.Gross && k.Settlement != booking.Net:
+			return fmt.Errorf("%s: settlement must be gross or net", k.name())
+		case k.DueBusinessDays < 0:
+			return fmt.Errorf("%s: due_business_days must be 0 or more", k.name())
 		}
-		if k.Settlement != booking.Gross && k.Settlement != booking.Net {
-			return fmt.Errorf("contract %s/%s: settlement must be gross or net", k.Provider, k.Book)
+		if slices.ContainsFunc(c.contracts[:i], func(o Contract) bool { return o.Provider == k.Provider && o.Book == k.Book }) {
+			return fmt.Errorf("%s is listed twice", k.name())
 		}
 	}
-	return c.checkLines()
+	return nil
+}
+
+func (k Contract) name() string { return "the contract of " + k.Provider + " for book " + k.Book }
+
+func (a CollectionAccount) check() error {
+	switch {
+	case !accountPart.MatchString(a.Account):
+		return fmt.Errorf("collection_account %q: %s", a.Account, partForm)
+	case a.Bank == "":
+		return fmt.Errorf("collection_account: bank is missing")
+	case a.Currency != money.VND:
+		return fmt.Errorf("collection_account: currency must be %s", money.VND)
+	}
+	return nil
 }
 
 func (c *Catalog) checkLines() error {
@@ -112,18 +184,34 @@ func (c *Catalog) checkLines() error {
 		if _, err := c.Body(r.Body); err != nil {
 			return fmt.Errorf("charge %s: %w", r.Charge, err)
 		}
-		if r.From.IsZero() || len(r.Lines) == 0 {
-			return fmt.Errorf("charge %s at %s needs `from` and at least one line", r.Charge, r.Body)
-		}
-		for _, l := range r.Lines {
-			if l.Share <= 0 {
-				return fmt.Errorf("charge %s at %s: share of %s must be above 0", r.Charge, r.Body, l.Budget)
-			}
+		if err := r.check(); err != nil {
+			return fmt.Errorf("charge %s at %s: %w", r.Charge, r.Body, err)
 		}
 		for _, o := range c.lines[:i] {
 			if o.Charge == r.Charge && o.Body == r.Body && (o.covers(r.From) || r.covers(o.From)) {
 				return fmt.Errorf("charge %s at %s has two entries for one day", r.Charge, r.Body)
 			}
+		}
+	}
+	return nil
+}
+
+func (r budgetRule) check() error {
+	if r.From.IsZero() || len(r.Lines) == 0 {
+		return fmt.Errorf("it needs `from` and at least one line")
+	}
+	if !r.covers(r.From) {
+		return fmt.Errorf("`until` lies before `from`")
+	}
+	for i, l := range r.Lines {
+		if !accountPart.MatchString(l.Budget) {
+			return fmt.Errorf("budget %q: %s", l.Budget, partForm)
+		}
+		if l.Share <= 0 {
+			return fmt.Errorf("share of %s must be above 0", l.Budget)
+		}
+		if slices.ContainsFunc(r.Lines[:i], func(o BudgetLine) bool { return o.Budget == l.Budget }) {
+			return fmt.Errorf("budget %s is listed twice", l.Budget)
 		}
 	}
 	return nil

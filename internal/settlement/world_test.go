@@ -35,17 +35,17 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // GRO is settled gross, NET net; IDL has no payment at all.
 const sample = `
-books: [{key: "000", name: house}, {key: GRO, name: Gross}, {key: NET, name: Net}, {key: IDL, name: Idle}]
+books: [{key: "000", name: house, mark: example}, {key: GRO, name: Gross, mark: example}, {key: NET, name: Net, mark: example}, {key: IDL, name: Idle, mark: example}]
 bodies:
-  - {code: BODYG, book: GRO, name_vi: G, name_en: G, payout_account: "1001", services: [g]}
-  - {code: BODYN, book: NET, name_vi: N, name_en: N, payout_account: "1002", services: [n]}
+  - {code: BODYG, book: GRO, name_vi: G, name_en: G, payout_account: "1001", services: [g], mark: example}
+  - {code: BODYN, book: NET, name_vi: N, name_en: N, payout_account: "1002", services: [n], mark: example}
 budget_lines:
-  - {charge: fee, body: BODYG, from: 2020-01-01, lines: [{budget: B1, share: 1}]}
-  - {charge: fee, body: BODYN, from: 2020-01-01, lines: [{budget: B1, share: 1}]}
+  - {charge: fee, body: BODYG, from: 2020-01-01, lines: [{budget: B1, share: 1}], mark: example}
+  - {charge: fee, body: BODYN, from: 2020-01-01, lines: [{budget: B1, share: 1}], mark: example}
 contracts:
-  - {provider: pay, book: GRO, merchant: g, settlement: gross, due_business_days: 1}
-  - {provider: pay, book: NET, merchant: n, settlement: net, due_business_days: 1}
-collection_account: {account: "9000", bank: bank, currency: VND}
+  - {provider: pay, book: GRO, merchant: g, settlement: gross, due_business_days: 1, mark: example}
+  - {provider: pay, book: NET, merchant: n, settlement: net, due_business_days: 1, mark: example}
+collection_account: {account: "9000", bank: bank, currency: VND, mark: example}
 `
 
 const account = "9000"
