@@ -26,7 +26,7 @@ func BenchmarkJobs(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			pool, clock := pgtest.New(b), &storyClock{now: noon}
 			handler := func(ctx context.Context, j outbox.Job) error {
-				return pg.InTx(ctx, pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j.ID, noon) })
+				return pg.InTx(ctx, pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, noon) })
 			}
 			runner, err := jobs.New(pool, clock, map[string]jobs.Handler{"apply": handler}, jobs.Config{RedisURL: realRedis(b).url()}, nil)
 			if err != nil {

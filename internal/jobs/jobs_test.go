@@ -91,7 +91,7 @@ func (w *works) handle(ctx context.Context, j outbox.Job) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO effect (ref, attempt) VALUES ($1, $2)`, j.Ref, j.Attempt); err != nil {
 			return err
 		}
-		return outbox.DoneTx(ctx, tx, j.ID, w.clock.Now())
+		return outbox.DoneTx(ctx, tx, j, w.clock.Now())
 	})
 }
 
@@ -435,7 +435,7 @@ func TestRescheduledWorkIsRunAgain(t *testing.T) {
 			return nil
 		}
 		err := pg.InTx(ctx, w.pool, func(tx pgx.Tx) error {
-			return outbox.RescheduleTx(ctx, tx, j.ID, noon.Add(time.Duration(j.Attempt)*time.Hour))
+			return outbox.RescheduleTx(ctx, tx, j, noon.Add(time.Duration(j.Attempt)*time.Hour))
 		})
 		return errors.Join(err, errors.New("not certain yet")) // an error after the row was marked changes nothing
 	}

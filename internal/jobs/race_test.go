@@ -31,7 +31,7 @@ func TestNoWakeUpOfABusyKeyIsLost(t *testing.T) {
 			if _, err := tx.Exec(ctx, `UPDATE work SET done = true WHERE NOT done`); err != nil {
 				return err
 			}
-			return outbox.DoneTx(ctx, tx, j.ID, noon)
+			return outbox.DoneTx(ctx, tx, j, noon)
 		})
 	}
 	for range 2 { // two programs

@@ -37,7 +37,7 @@ func (s *Service) HandleApply(ctx context.Context, j outbox.Job) error {
 			return err
 		}
 		if n == 0 {
-			return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j.ID, s.now()) })
+			return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, s.now()) })
 		}
 	}
 }

@@ -20,7 +20,7 @@ const longestPause = 24 * time.Hour
 func (s *Service) HandleAsk(ctx context.Context, j outbox.Job) error {
 	a, err := readAttempt(ctx, s.Pool, j.Ref, "")
 	if problem.CodeOf(err) == problem.NotFound || err == nil && a.State.Certain() {
-		return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j.ID, s.now()) })
+		return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, s.now()) })
 	}
 	if err != nil {
 		return err
@@ -38,9 +38,9 @@ func (s *Service) HandleAsk(ctx context.Context, j outbox.Job) error {
 			return err
 		}
 		if after.State.Certain() {
-			return outbox.DoneTx(ctx, tx, j.ID, s.now())
+			return outbox.DoneTx(ctx, tx, j, s.now())
 		}
-		return outbox.RescheduleTx(ctx, tx, j.ID, s.nextAsk(a))
+		return outbox.RescheduleTx(ctx, tx, j, s.nextAsk(a))
 	})
 }
 

@@ -54,22 +54,23 @@ func EnqueueTx(ctx context.Context, tx pgx.Tx, j Job) (id int64, err error) {
 }
 
 // DoneTx marks the job done at a time of the program's clock, in the transaction of its effect. Call it last: it takes
-// the row's lock. It gives ErrStale where the row is not being run any more; then roll back.
-func DoneTx(ctx context.Context, tx pgx.Tx, id int64, at time.Time) error {
+// the row's lock. The job is the one the handler was given: it gives ErrStale where the row is not being run under this
+// attempt any more; then roll back.
+func DoneTx(ctx context.Context, tx pgx.Tx, j Job, at time.Time) error {
 	tag, err := tx.Exec(ctx, `
 		UPDATE gateway.outbox
-		SET state = 'done', done_at = $2, worker = NULL, handed_at = NULL, retry_at = NULL, failures = 0, last_error = ''
-		WHERE id = $1 AND state = 'running'`, id, at.UTC())
+		SET state = 'done', done_at = $3, worker = NULL, handed_at = NULL, retry_at = NULL, failures = 0, last_error = ''
+		WHERE id = $1 AND attempt = $2 AND state = 'running'`, j.ID, j.Attempt, at.UTC())
 	return changedOne(tag.RowsAffected(), err, "marking job done")
 }
 
 // RescheduleTx asks for the same job again at a later time, in the transaction of what the handler found. The attempt
 // has been counted; it is not a failure. It gives ErrStale as DoneTx does.
-func RescheduleTx(ctx context.Context, tx pgx.Tx, id int64, due time.Time) error {
+func RescheduleTx(ctx context.Context, tx pgx.Tx, j Job, due time.Time) error {
 	tag, err := tx.Exec(ctx, `
 		UPDATE gateway.outbox
-		SET state = 'waiting', due = $2, worker = NULL, handed_at = NULL, retry_at = NULL, failures = 0, last_error = ''
-		WHERE id = $1 AND state = 'running'`, id, due.UTC())
+		SET state = 'waiting', due = $3, worker = NULL, handed_at = NULL, retry_at = NULL, failures = 0, last_error = ''
+		WHERE id = $1 AND attempt = $2 AND state = 'running'`, j.ID, j.Attempt, due.UTC())
 	return changedOne(tag.RowsAffected(), err, "rescheduling job")
 }
 

@@ -93,8 +93,10 @@ func (d *desk) mustStart(t outbox.Ticket) outbox.Job {
 	return j
 }
 
-func (d *desk) done(id int64) error {
-	return d.tx(func(tx pgx.Tx) error { return outbox.DoneTx(d.Context(), tx, id, d.now) })
+func (d *desk) done(t outbox.Ticket) error {
+	return d.tx(func(tx pgx.Tx) error {
+		return outbox.DoneTx(d.Context(), tx, outbox.Job{ID: t.ID, Attempt: t.Attempt}, d.now)
+	})
 }
 
 func (d *desk) fail(t outbox.Ticket) int {
@@ -140,10 +142,10 @@ func TestARowIsHandedOutWhenDueAndOnce(t *testing.T) {
 	if _, err := d.start(ticket); !errors.Is(err, outbox.ErrStale) {
 		t.Errorf("second start of one ticket: %v, want ErrStale", err)
 	}
-	if err := d.done(id); err != nil {
+	if err := d.done(ticket); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.done(id); !errors.Is(err, outbox.ErrStale) {
+	if err := d.done(ticket); !errors.Is(err, outbox.ErrStale) {
 		t.Errorf("second done: %v, want ErrStale, or an effect commits twice", err)
 	}
 	if got := d.claim(); len(got) != 0 {
@@ -174,7 +176,7 @@ func TestWakeUpsOfOneKeyAreMerged(t *testing.T) {
 	}
 	for _, ticket := range tickets {
 		d.mustStart(ticket)
-		if err := d.done(ticket.ID); err != nil {
+		if err := d.done(ticket); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,14 +189,14 @@ func TestWakeUpsOfOneKeyAreMerged(t *testing.T) {
 // The race that loses a wake-up in a queue that keeps one row a key: asked for while the handler is finishing.
 func TestAWakeUpAskedForDuringARunIsRunAfterwards(t *testing.T) {
 	d := newDesk(t)
-	first := d.ask("1", noon)
+	d.ask("1", noon)
 	ticket := d.claimOne()
 	d.mustStart(ticket)
 	second := d.ask("1", noon)
 	if got := d.claim(); len(got) != 0 {
 		t.Fatalf("claimed %v while the first run is under way", got)
 	}
-	if err := d.done(first); err != nil {
+	if err := d.done(ticket); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.claimOne(); got.ID != second {
@@ -216,7 +218,7 @@ func TestAWakeUpCommittedLateIsNotLost(t *testing.T) {
 	}
 	ticket := d.claimOne()
 	d.mustStart(ticket)
-	if err := d.done(ticket.ID); err != nil {
+	if err := d.done(ticket); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
@@ -229,11 +231,11 @@ func TestAWakeUpCommittedLateIsNotLost(t *testing.T) {
 
 func TestRescheduleKeepsOneRowAKey(t *testing.T) {
 	d := newDesk(t)
-	id := d.ask("1", noon)
-	d.mustStart(d.claimOne())
+	d.ask("1", noon)
+	run := d.mustStart(d.claimOne())
 	d.ask("1", noon)
 	reschedule := func() error {
-		return d.tx(func(tx pgx.Tx) error { return outbox.RescheduleTx(t.Context(), tx, id, noon.Add(time.Hour)) })
+		return d.tx(func(tx pgx.Tx) error { return outbox.RescheduleTx(t.Context(), tx, run, noon.Add(time.Hour)) })
 	}
 	if err := reschedule(); err != nil {
 		t.Fatal(err)
@@ -243,7 +245,7 @@ func TestRescheduleKeepsOneRowAKey(t *testing.T) {
 	}
 	ticket := d.claimOne()
 	d.mustStart(ticket) // covers the rescheduled row, or two chains of timers would grow out of one
-	if err := d.done(ticket.ID); err != nil {
+	if err := d.done(ticket); err != nil {
 		t.Fatal(err)
 	}
 	d.now = noon.Add(2 * time.Hour)
@@ -305,7 +307,7 @@ func TestRowsOfADeadWorkerWaitAgainUnderANewAttempt(t *testing.T) {
 	if _, err := d.start(outbox.Ticket{ID: queued, Attempt: 1}); !errors.Is(err, outbox.ErrStale) {
 		t.Errorf("the dead worker's ticket started: %v", err)
 	}
-	if err := d.done(running); !errors.Is(err, outbox.ErrStale) {
+	if err := d.done(outbox.Ticket{ID: running, Attempt: 1}); !errors.Is(err, outbox.ErrStale) {
 		t.Errorf("the dead worker's run could commit: %v", err)
 	}
 	for _, ticket := range d.claim() {
@@ -433,7 +435,7 @@ func TestPruneTakesOldDoneRowsOnly(t *testing.T) {
 	d.ask("waits", noon.Add(-time.Hour))
 	old := d.claimOne()
 	d.mustStart(old)
-	if err := d.done(old.ID); err != nil {
+	if err := d.done(old); err != nil {
 		t.Fatal(err)
 	}
 	d.ask("waits", noon.Add(-time.Hour))
@@ -444,21 +446,6 @@ func TestPruneTakesOldDoneRowsOnly(t *testing.T) {
 		if n, err := outbox.Prune(t.Context(), d.pool, c.before, 10); err != nil || n != c.want {
 			t.Errorf("pruned before %s: %d (%v), want %d", c.before, n, err, c.want)
 		}
-	}
-}
-
-func TestLostWorkerSessionIsTakenUpUnderTheSameNumber(t *testing.T) {
-	d := newDesk(t)
-	id := d.worker.ID()
-	d.worker.Close(t.Context())
-	if !d.worker.Broken() {
-		t.Fatal("a closed session does not count as broken")
-	}
-	if err := d.worker.Reconnect(t.Context(), d.pool); err != nil {
-		t.Fatal(err)
-	}
-	if d.worker.ID() != id || d.worker.Broken() {
-		t.Errorf("worker %d, want %d with a session", d.worker.ID(), id)
 	}
 }
 

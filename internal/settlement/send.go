@@ -42,7 +42,7 @@ func (s *Service) HandleSend(ctx context.Context, j outbox.Job) error {
 		return err
 	}
 	if p.State != Approved {
-		return s.inTx(ctx, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j.ID, s.now()) })
+		return s.inTx(ctx, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, s.now()) })
 	}
 	err = s.Bank.Pay(ctx, Instruction{
 		EndToEndID: p.Ref, DebtorAccount: p.From, CreditorAccount: p.To, Amount: p.Amount, Currency: booking.Currency,
@@ -70,7 +70,7 @@ func (s *Service) sentTx(ctx context.Context, tx pgx.Tx, p Payout, j outbox.Job)
 	if err := audit.WriteTx(ctx, tx, sender, audit.Act{Action: "payout.send", Book: p.Book, Subject: p.Ref}, s.now()); err != nil {
 		return err
 	}
-	return outbox.DoneTx(ctx, tx, j.ID, s.now())
+	return outbox.DoneTx(ctx, tx, j, s.now())
 }
 
 // refusedTx undoes the instruction: payables again, payments free, nothing expected of the bank, and somebody told.
@@ -116,7 +116,7 @@ func (s *Service) refusedTx(ctx context.Context, tx pgx.Tx, p Payout, j outbox.J
 	if err := finding.WriteTx(ctx, tx, f, s.now()); err != nil {
 		return err
 	}
-	return outbox.DoneTx(ctx, tx, j.ID, s.now())
+	return outbox.DoneTx(ctx, tx, j, s.now())
 }
 
 // today gives the business day of this instant.
