@@ -6,9 +6,11 @@ CREATE TABLE gateway.bill (
     body          text        NOT NULL,
     service       text        NOT NULL,
     source_ref    text        NOT NULL,  -- the issuer's own number: the same number is the same bill
+    edition       int         NOT NULL DEFAULT 1,  -- once its amount no longer holds, the next one takes its place
+    replaced_by   text,                  -- the next edition's ref; only the last edition can be paid
     payer         text        NOT NULL,  -- subject id, never a name
     quote_date    date        NOT NULL,
-    inputs        jsonb       NOT NULL,
+    inputs        json        NOT NULL,  -- as it was written: jsonb would write numbers its own way
     quote         jsonb       NOT NULL,
     schedule_hash text        NOT NULL,
     amount        bigint      NOT NULL,
@@ -19,7 +21,10 @@ CREATE TABLE gateway.bill (
     issued_by     text        NOT NULL,
     created_at    timestamptz NOT NULL,
     PRIMARY KEY (book, ref),
-    CONSTRAINT bill_source_once UNIQUE (book, body, service, source_ref),
+    CONSTRAINT bill_source_once UNIQUE (book, body, service, source_ref, edition),
+    CONSTRAINT bill_edition_counts CHECK (edition > 0),
+    CONSTRAINT bill_replaced_by_a_bill FOREIGN KEY (book, replaced_by) REFERENCES gateway.bill (book, ref),
+    CONSTRAINT bill_replaced_unpaid CHECK (replaced_by IS NULL OR (state = 'open' AND paid = 0)),
     CONSTRAINT bill_takes_no_more_than_it_owes CHECK (paid >= 0 AND paid <= amount),
     CONSTRAINT bill_state_known CHECK (state IN ('open', 'paid', 'nothing_due')),
     CONSTRAINT bill_paid_in_full CHECK ((state = 'paid') = (paid = amount AND amount > 0))
@@ -39,4 +44,4 @@ CREATE TABLE gateway.bill_line (
 );
 
 GRANT SELECT, INSERT ON gateway.bill, gateway.bill_line TO exchequer_app;
-GRANT UPDATE (paid, state) ON gateway.bill TO exchequer_app;
+GRANT UPDATE (paid, state, replaced_by) ON gateway.bill TO exchequer_app;

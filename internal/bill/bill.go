@@ -1,8 +1,9 @@
 // Package bill owns what is owed: one bill from one quote, with the law that made its amount.
 //
-// It guarantees that a bill keeps its quote, the schedule's hash and its split over budget lines; that the issuer's
-// own number makes one bill, however often it is sent; and that a bill never takes more than it owes (a CHECK on its
-// row is the last guard). It does not take money: internal/order does, and marks the bill with PayTx in its transaction.
+// It guarantees that a bill keeps its quote, the schedule's hash and its split over budget lines, which add up to it;
+// that the issuer's own number makes one bill that can be paid, however often it is sent (once its amount no longer
+// holds, a new edition takes its place); and that a bill never takes more than it owes (a CHECK on its row is the last
+// guard). It does not take money: internal/order does, and marks the bill with PayTx in its transaction.
 package bill
 
 import (
@@ -31,13 +32,16 @@ type Line struct {
 	Amount int64  `json:"amount"`
 }
 
-// Bill is what one payer owes one collecting body. Amounts are whole đồng. Payer is a subject id.
+// Bill is what one payer owes one collecting body. Amounts are whole đồng. Payer is a subject id. Edition counts from
+// 1 the bills of one issuer's number; ReplacedBy is the reference of the next one, where there is one.
 type Bill struct {
 	Book         string          `json:"book"`
 	Ref          string          `json:"ref"`
 	Body         string          `json:"body"`
 	Service      string          `json:"service"`
 	SourceRef    string          `json:"source_ref"`
+	Edition      int             `json:"edition"`
+	ReplacedBy   string          `json:"replaced_by,omitempty"`
 	Payer        string          `json:"-"`
 	QuoteDate    calendar.Date   `json:"quote_date"`
 	Inputs       json.RawMessage `json:"inputs"`
@@ -54,11 +58,12 @@ type Bill struct {
 // Due is what is still owed, whole đồng.
 func (b Bill) Due() int64 { return b.Amount - b.Paid }
 
-// Expired reports whether the amount no longer holds at an instant.
-func (b Bill) Expired(at time.Time) bool { return !at.Before(b.ValidUntil) }
+// Expired reports whether the amount no longer holds at an instant. A bill with a later edition holds at none: money
+// that was taken for it in time but is heard of late is the payer's excess, because the later edition asks for it again.
+func (b Bill) Expired(at time.Time) bool { return b.ReplacedBy != "" || !at.Before(b.ValidUntil) }
 
-// Request asks for a bill. SourceRef is the issuer's own number (decision, meter reading, file); Body may be left
-// out where one body collects for the service.
+// Request asks for a bill. SourceRef is the issuer's own number (decision, meter reading, file) and Payer a subject id,
+// each 1 to 64 characters; Body may be left out where one body collects for the service.
 type Request struct {
 	Service   string
 	Body      string

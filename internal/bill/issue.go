@@ -1,0 +1,250 @@
+package bill
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/audit"
+	"exchequer/internal/authn"
+	"exchequer/internal/catalog"
+	"exchequer/internal/fee"
+	"exchequer/internal/pg"
+	"exchequer/internal/problem"
+	"exchequer/internal/reference"
+)
+
+// maxText is the most characters of an issuer's number and of a payer's id.
+const maxText = 64
+
+// Issue makes a bill from a quote, or returns the one that was made from the same issuer's number. When that one is
+// unpaid and its amount no longer holds, a new edition takes its place, unless a payment of it is still under way.
+// Errors: what the quote refuses; Invalid for a source_ref or payer that is missing, too long or not plain text;
+// Conflict when the number was used for something else.
+func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, error) {
+	if err := checkText("source_ref", r.SourceRef); err != nil {
+		return Bill{}, err
+	}
+	if err := checkText("payer", r.Payer); err != nil {
+		return Bill{}, err
+	}
+	if len(bytes.TrimSpace(r.Inputs)) == 0 {
+		r.Inputs = json.RawMessage("{}")
+	}
+	body, err := s.catalog.BodyFor(r.Service, r.Body)
+	if err != nil {
+		return Bill{}, err
+	}
+	if err := actor.Require(body.Book, authn.Client, authn.Officer); err != nil {
+		return Bill{}, err
+	}
+	var out Bill
+	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		out, err = s.issueTx(ctx, tx, actor, body, r)
+		return err
+	})
+	return out, err
+}
+
+// checkText keeps out what PostgreSQL cannot store as text, and what nobody can read.
+func checkText(field, text string) error {
+	n := utf8.RuneCountInString(text)
+	if n == 0 || n > maxText || !utf8.ValidString(text) || slices.ContainsFunc([]rune(text), unicode.IsControl) {
+		return problem.AtField(problem.Invalid, field, "give 1 to %d characters, without control characters", maxText)
+	}
+	return nil
+}
+
+// issueTx looks for the bill before it asks for a quote: a bill that was made stays what it is, also when the schedule
+// it came from was corrected since.
+func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, body catalog.Body, r Request) (Bill, error) {
+	had, err := lastEdition(ctx, tx, body, r)
+	if err != nil {
+		return Bill{}, err
+	}
+	if had.Ref == "" {
+		b, err := s.draft(body, r)
+		if err != nil {
+			return Bill{}, err
+		}
+		return s.insertTx(ctx, tx, actor, b, r)
+	}
+	now := s.clock.Now()
+	if had.Payer != r.Payer || !had.over(now) {
+		return had.answer(r, now)
+	}
+	free, err := lockFree(ctx, tx, &had, now)
+	if err != nil {
+		return Bill{}, err
+	}
+	if !free {
+		return had.answer(r, now)
+	}
+	b, err := s.draft(body, r)
+	if had.madeFrom(r) && (err != nil || b.Expired(now)) {
+		return had, nil // the same request again, not a new one
+	}
+	if err != nil {
+		return Bill{}, err
+	}
+	if b.Expired(now) {
+		return Bill{}, problem.AtField(problem.Conflict, "date", "what is owed on that day no longer holds: give a later date")
+	}
+	b.Edition = had.Edition + 1
+	return s.insertTx(ctx, tx, actor, b, r)
+}
+
+// over reports whether another edition may take the bill's place, as far as its own row tells.
+func (b Bill) over(now time.Time) bool { return b.State == Open && b.Paid == 0 && b.Expired(now) }
+
+// lockFree locks the bill, so that no attempt can claim and no payment can reach it meanwhile, reads it again, and
+// reports whether it is still over and no attempt claims it.
+func lockFree(ctx context.Context, tx pgx.Tx, b *Bill, now time.Time) (bool, error) {
+	var err error
+	if *b, err = read(ctx, tx, b.Book, b.Ref, " FOR UPDATE"); err != nil {
+		return false, err
+	}
+	var claimed bool
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM gateway.claim WHERE book = $1 AND bill = $2)`, b.Book, b.Ref).Scan(&claimed)
+	return err == nil && b.over(now) && !claimed, err
+}
+
+// lastEdition finds the bill of an issuer's number; its Ref is empty where there is none.
+func lastEdition(ctx context.Context, q querier, body catalog.Body, r Request) (Bill, error) {
+	var ref string
+	err := q.QueryRow(ctx, `SELECT ref FROM gateway.bill WHERE book = $1 AND body = $2 AND service = $3 AND source_ref = $4
+		ORDER BY edition DESC LIMIT 1`, body.Book, body.Code, r.Service, r.SourceRef).Scan(&ref)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Bill{}, nil
+	}
+	if err != nil {
+		return Bill{}, err
+	}
+	return read(ctx, q, body.Book, ref, "")
+}
+
+// answer is the bill for a request that repeats the one it was made from; any other request is refused.
+func (b Bill) answer(r Request, now time.Time) (Bill, error) {
+	switch {
+	case b.madeFrom(r):
+		return b, nil
+	case b.Payer == r.Payer && b.State == Open && b.Expired(now):
+		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "a payment of bill %s of this number is not certain yet: send it again later", b.Ref)
+	}
+	return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill")
+}
+
+func (b Bill) madeFrom(r Request) bool {
+	return b.QuoteDate == r.Date && b.Payer == r.Payer && sameJSON(b.Inputs, r.Inputs)
+}
+
+// sameJSON compares content: marshalling sorts the keys, and numbers stay as they were written.
+func sameJSON(a, b []byte) bool {
+	var texts [2][]byte
+	for i, raw := range [][]byte{a, b} {
+		var v any
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		if !json.Valid(raw) || d.Decode(&v) != nil {
+			return false
+		}
+		texts[i], _ = json.Marshal(v) // what was decoded can be encoded
+	}
+	return bytes.Equal(texts[0], texts[1])
+}
+
+// draft works out the bill's amount and its split; nothing is written.
+func (s *Store) draft(body catalog.Body, r Request) (Bill, error) {
+	q, err := s.quoter.Quote(fee.Request{Service: r.Service, Date: r.Date, Inputs: r.Inputs})
+	if err != nil {
+		return Bill{}, err
+	}
+	payables, err := s.catalog.Split(body.Code, r.Date, charges(q))
+	if err != nil {
+		return Bill{}, err
+	}
+	b := Bill{
+		Book: body.Book, Body: body.Code, Service: r.Service, SourceRef: r.SourceRef, Edition: 1, Payer: r.Payer,
+		QuoteDate: r.Date, Inputs: r.Inputs, Quote: *q, ScheduleHash: q.ScheduleHash, Amount: q.TotalVND, State: Open,
+		ValidUntil: q.ValidUntil, CreatedAt: s.clock.Now().UTC().Truncate(time.Microsecond), // what the row keeps
+	}
+	if b.Amount == 0 {
+		b.State = NothingDue
+	}
+	var sum int64
+	for i, p := range payables {
+		// A payment is booked by these lines: they must be the whole bill, and none may owe the payer something.
+		if p.Amount < 0 {
+			return Bill{}, fmt.Errorf("the quote of %s by schedule %s gives %d for charge %s: a charge may not end below 0",
+				r.Service, q.ScheduleHash, p.Amount, p.Charge)
+		}
+		sum += p.Amount
+		b.Lines = append(b.Lines, Line{No: i + 1, Charge: p.Charge, Budget: p.Budget, Amount: p.Amount})
+	}
+	if sum != b.Amount {
+		return Bill{}, fmt.Errorf("the lines of the quote of %s by schedule %s add up to %d, its total is %d",
+			r.Service, q.ScheduleHash, sum, b.Amount)
+	}
+	return b, nil
+}
+
+// charges adds up a quote's lines by charge code, in the order in which the codes first appear: a reduction is
+// taken from its own charge before anything is split.
+func charges(q *fee.Quote) []catalog.Charge {
+	var out []catalog.Charge
+	for _, l := range q.Lines {
+		i := slices.IndexFunc(out, func(c catalog.Charge) bool { return c.Code == l.Charge })
+		if i < 0 {
+			out = append(out, catalog.Charge{Code: l.Charge})
+			i = len(out) - 1
+		}
+		out[i].Amount += l.Amount
+	}
+	return out
+}
+
+// insertTx writes a bill and, above edition 1, what it takes the place of. Where another request for the same edition
+// was first, its bill is the answer.
+func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bill, r Request) (Bill, error) {
+	b.Ref = reference.New(b.Book)
+	quote, err := json.Marshal(b.Quote)
+	if err != nil {
+		return Bill{}, err
+	}
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO gateway.bill (book, ref, body, service, source_ref, edition, payer, quote_date, inputs, quote,
+			schedule_hash, amount, state, valid_until, issued_by, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		ON CONFLICT ON CONSTRAINT bill_source_once DO NOTHING`,
+		b.Book, b.Ref, b.Body, b.Service, b.SourceRef, b.Edition, b.Payer, b.QuoteDate, []byte(b.Inputs), quote,
+		b.ScheduleHash, b.Amount, b.State, b.ValidUntil, actor.ID, b.CreatedAt)
+	if err != nil {
+		return Bill{}, err
+	}
+	if tag.RowsAffected() == 0 {
+		first, err := lastEdition(ctx, tx, catalog.Body{Book: b.Book, Code: b.Body}, r)
+		if err != nil {
+			return Bill{}, err
+		}
+		return first.answer(r, b.CreatedAt)
+	}
+	var batch pgx.Batch
+	for _, l := range b.Lines {
+		batch.Queue(`INSERT INTO gateway.bill_line (book, bill, no, charge, budget, amount) VALUES ($1, $2, $3, $4, $5, $6)`,
+			b.Book, b.Ref, l.No, l.Charge, l.Budget, l.Amount)
+	}
+	batch.Queue(`UPDATE gateway.bill SET replaced_by = $5 WHERE book = $1 AND body = $2 AND service = $3 AND source_ref = $4
+		AND edition = $6`, b.Book, b.Body, b.Service, b.SourceRef, b.Ref, b.Edition-1)
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return Bill{}, err
+	}
+	return b, audit.WriteTx(ctx, tx, actor, audit.Act{Action: "bill.issue", Book: b.Book, Subject: b.Ref}, b.CreatedAt)
+}
