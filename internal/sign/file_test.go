@@ -1,0 +1,41 @@
+package sign_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"exchequer/internal/sign"
+)
+
+// Whoever stole a key signs with a kid that is known: only a look at the file tells that it was taken back.
+func TestAKeyTakenOutOfTheFileOpensNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jwks.json")
+	put := func(document []byte) {
+		if err := os.WriteFile(path, document, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stolen, kept := openKeys(t), openKeys(t)
+	put(stolen.Public().JSON())
+	file, err := sign.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	file.SetWall(func() time.Time { return now })
+	compact := signed(t, stolen, "{}")
+	if _, err := file.Verify(compact, typ); err != nil {
+		t.Fatalf("before it was removed: %v", err)
+	}
+	put(append(kept.Public().JSON(), '\n')) // another size, for file systems that keep no fine times
+	now = now.Add(time.Second)
+	if _, err := file.Verify(compact, typ); !errors.Is(err, sign.ErrUnknownKey) {
+		t.Errorf("a second after it was removed: %v, want ErrUnknownKey", err)
+	}
+	if _, err := file.Verify(signed(t, kept, "{}"), typ); err != nil {
+		t.Errorf("the key that is on file: %v", err)
+	}
+}
