@@ -24,7 +24,7 @@ func Local() Authenticator { return local{} }
 type local struct{}
 
 func (local) Actor(context.Context, string) (authn.Actor, error) {
-	return authn.Actor{ID: "local", Role: authn.Client, Books: []string{"*"}}, nil
+	return authn.LocalClient(), nil
 }
 
 type actorKey struct{}

@@ -6,6 +6,7 @@ package authn
 
 import (
 	"slices"
+	"strings"
 
 	"exchequer/internal/problem"
 )
@@ -36,6 +37,23 @@ const systemPrefix = "exchequer:"
 // Exchequer is the program itself acting on a timer or on a provider's word.
 func Exchequer(part string) Actor {
 	return Actor{ID: systemPrefix + part, Role: System, Books: []string{"*"}}
+}
+
+// The ids of the two actors that are no token's subject: what a token's subject did would pass for theirs otherwise.
+const (
+	payerOfPages = "payer:web"
+	localClient  = "local"
+)
+
+// PayerOfPages acts for whoever holds a bill's reference and pays on the program's own pages, without a login.
+func PayerOfPages() Actor { return Actor{ID: payerOfPages, Role: Payer, Books: []string{"*"}} }
+
+// LocalClient is everybody who can reach a server that checks no tokens: a partner program with a right on all books.
+func LocalClient() Actor { return Actor{ID: localClient, Role: Client, Books: []string{"*"}} }
+
+// reserved reports whether a token may not have the subject.
+func reserved(subject string) bool {
+	return strings.HasPrefix(subject, systemPrefix) || subject == payerOfPages || subject == localClient
 }
 
 // Name gives the id written into audit rows.

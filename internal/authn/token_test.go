@@ -91,6 +91,8 @@ func TestHeadersThatGiveNoActor(t *testing.T) {
 		{"a role unknown here", "Bearer " + custom("lan", "root")},
 		{"no role", "Bearer " + custom("lan", "")},
 		{"the program's own name", "Bearer " + custom("exchequer:settlement", "treasury")},
+		{"the payer of the pages", "Bearer " + custom("payer:web", "payer")},
+		{"the client of a server without keys", "Bearer " + custom("local", "client")},
 		{"another message of ours", "Bearer " + receipt},
 		{"very long", "Bearer " + strings.Repeat("A", 1<<20)},
 	} {

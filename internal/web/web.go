@@ -27,7 +27,7 @@ import (
 
 var (
 	// payer acts for whoever holds a bill's reference: it opens orders and drives their attempts, and those only.
-	payer = authn.Actor{ID: "payer:web", Role: authn.Payer, Books: []string{"*"}}
+	payer = authn.PayerOfPages()
 	// pages reads an order of any client: its attempt's reference, which cannot be guessed, led here.
 	pages = authn.Exchequer("pages")
 )
