@@ -23,6 +23,8 @@ type Options struct {
 	// DatabaseURL and RedisURL name servers that run already: the one that is set is not started.
 	DatabaseURL string
 	RedisURL    string
+	// NoRedis leaves Redis out: who carries no wake-ups needs none.
+	NoRedis bool
 	// Log gets what happens to the servers; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -81,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Servers, error) {
 	s := &Servers{stateDir: dir, databaseURL: o.DatabaseURL, redisURL: o.RedisURL, lock: lock, log: o.Log}
 	watch, quit := context.WithCancel(context.WithoutCancel(ctx))
 	s.quit = quit
-	if err := s.startAll(ctx, watch); err != nil {
+	if err := s.startAll(ctx, watch, !o.NoRedis); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
@@ -120,7 +122,7 @@ func makeStateDir(dir string) error {
 	return os.Chmod(dir, 0o711)
 }
 
-func (s *Servers) startAll(ctx, watch context.Context) error {
+func (s *Servers) startAll(ctx, watch context.Context, withRedis bool) error {
 	before, _ := readAddresses(s.stateDir)
 	if s.databaseURL == "" {
 		p, err := StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(s.stateDir, "postgres")})
@@ -130,7 +132,7 @@ func (s *Servers) startAll(ctx, watch context.Context) error {
 		s.postgres, s.databaseURL = p, p.URL()
 		s.watch(watch, "PostgreSQL", p)
 	}
-	if s.redisURL == "" {
+	if withRedis && s.redisURL == "" {
 		r, err := startRedis(ctx, redisOptions{dir: filepath.Join(s.stateDir, "redis"), former: before, log: s.log})
 		if err != nil {
 			return err

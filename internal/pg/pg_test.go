@@ -146,3 +146,24 @@ func TestProgramsStartedAtOnceMigrateOnce(t *testing.T) {
 		t.Errorf("%d tables of the ledger, %v", tables, err)
 	}
 }
+
+func TestASchemaOfAnotherVersionIsRefused(t *testing.T) {
+	pool := pgtest.New(t)
+	if err := pg.CheckVersion(t.Context(), pool); err != nil {
+		t.Fatalf("the schema that was just made: %v", err)
+	}
+	owner := pgtest.Owner(t, pool)
+	for _, c := range []struct{ change, want string }{
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)", "newer"},
+		{"DELETE FROM goose_db_version WHERE version_id > 5", "exchequer migrate"},
+		{"REVOKE SELECT ON goose_db_version FROM exchequer_app", "exchequer migrate"},
+		{"DROP TABLE ledger_goose_version, goose_db_version", "exchequer migrate"},
+	} {
+		if _, err := owner.Exec(t.Context(), c.change); err != nil {
+			t.Fatal(err)
+		}
+		if err := pg.CheckVersion(t.Context(), pool); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("after %s: %v, must say %q", c.change, err, c.want)
+		}
+	}
+}

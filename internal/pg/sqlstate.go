@@ -12,6 +12,8 @@ const (
 	serializationFailure  = "40001"
 	deadlockDetected      = "40P01"
 	invalidParameterValue = "22023"
+	undefinedTable        = "42P01"
+	insufficientPrivilege = "42501"
 )
 
 // IsUnique reports whether err is a violation of the named unique or primary key constraint.
