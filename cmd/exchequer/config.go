@@ -21,12 +21,11 @@ type settings struct {
 }
 
 func readSettings() settings {
-	s := settings{
+	return settings{
 		databaseURL: os.Getenv("EXCHEQUER_DATABASE_URL"), migrateURL: os.Getenv("EXCHEQUER_MIGRATE_DATABASE_URL"),
 		redisURL: os.Getenv("EXCHEQUER_REDIS_URL"), stateDir: os.Getenv("EXCHEQUER_STATE"),
 		jwks: os.Getenv("EXCHEQUER_JWKS"), partners: os.Getenv("EXCHEQUER_PARTNERS"),
 	}
-	return s
 }
 
 // partners says where the providers and the bank are and what was agreed with them. It holds secrets: the file is for
@@ -57,34 +56,41 @@ type bankPartner struct {
 
 const partnersFile = "partners.yaml"
 
-// readPartners reads the file at path, else partners.yaml in the state folder. Without either there are no partners:
-// bills can be made and looked at, and nothing can be paid.
-func readPartners(path, stateDir string) (partners, error) {
-	named := path != ""
-	if !named {
-		path = filepath.Join(stateDir, partnersFile)
-	}
-	raw, err := os.ReadFile(path)
-	if os.IsNotExist(err) && !named {
-		return partners{}, nil
-	}
-	if err != nil {
-		return partners{}, fmt.Errorf("EXCHEQUER_PARTNERS: %w", err)
-	}
-	var p partners
-	if err := yaml.UnmarshalWithOptions(raw, &p, yaml.DisallowUnknownField()); err != nil {
-		return partners{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return p, nil
+// simulatedPartners is where the story says where its simulators are; a person's own file goes before it.
+func simulatedPartners(stateDir string) string {
+	return filepath.Join(stateDir, "simulators", partnersFile)
 }
 
-// write puts the partners into the state folder, readable by the program's user alone, whole or not at all.
-func (p partners) write(stateDir string) error {
+// readPartners reads the file that is named, else partners.yaml in the state folder, else the simulators'. Without any
+// there are no partners: bills can be made and looked at, and nothing can be paid.
+func readPartners(named, stateDir string) (partners, error) {
+	paths := []string{filepath.Join(stateDir, partnersFile), simulatedPartners(stateDir)}
+	if named != "" {
+		paths = []string{named}
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if os.IsNotExist(err) && named == "" {
+			continue
+		}
+		if err != nil {
+			return partners{}, fmt.Errorf("partners (EXCHEQUER_PARTNERS): %w", err)
+		}
+		var p partners
+		if err := yaml.UnmarshalWithOptions(raw, &p, yaml.DisallowUnknownField()); err != nil {
+			return partners{}, fmt.Errorf("%s: %w", path, err)
+		}
+		return p, nil
+	}
+	return partners{}, nil
+}
+
+// write puts the partners into a file, readable by the program's user alone, whole or not at all.
+func (p partners) write(path string) error {
 	raw, err := yaml.Marshal(p)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(stateDir, partnersFile)
 	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ var errFindings = errors.New("there are findings")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program at once
 	status := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -64,9 +65,15 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errFindings):
+	case onlyFindings(err):
 		return 1
 	}
 	fmt.Fprintln(stderr, "exchequer:", oneLine(err))
 	return 2
+}
+
+// onlyFindings reports that nothing else went wrong besides: then the finding is the status.
+func onlyFindings(err error) bool {
+	_, several := err.(interface{ Unwrap() []error }) // errors.Join
+	return !several && errors.Is(err, errFindings)
 }

@@ -3,26 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"exchequer/internal/pg"
+	"io"
 )
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	JSON bool `name:"json" help:"One JSON document."`
+}
+
+type migrated struct {
+	UpToDate bool `json:"up_to_date"`
+}
 
 // Run brings the schema up, on the servers that are configured, running or private.
-func (migrateCmd) Run(ctx context.Context, e *environment) error {
+func (c migrateCmd) Run(ctx context.Context, e *environment) error {
 	s := readSettings()
-	v := &servers{database: orElse(s.migrateURL, s.databaseURL)}
-	if v.database == "" {
-		var err error
-		if v, err = openServers(ctx, s, e.log); err != nil {
-			return err
-		}
-		defer v.stop(e.log)
-	}
-	if err := pg.Migrate(ctx, v.database); err != nil {
+	s.databaseURL = orElse(s.migrateURL, s.databaseURL)
+	v, err := openServers(ctx, s, needs{migrate: true}, e.log)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stdout, "the schema is up to date")
-	return nil
+	defer v.stop(e.log)
+	return e.print(c.JSON, migrated{UpToDate: true}, func(w io.Writer) { fmt.Fprintln(w, "the schema is up to date") })
 }

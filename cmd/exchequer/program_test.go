@@ -2,13 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,12 +93,17 @@ func (i *installation) run(args ...string) (stdout string, status int) {
 func (i *installation) proven() story.Result {
 	i.Helper()
 	out, status := i.run("run", "--exit", "--json")
-	var r story.Result
 	if status != 0 {
 		i.Fatalf("run ended with %d: %s", status, out)
 	}
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		i.Fatal(err)
+	return i.judged([]byte(out))
+}
+
+func (i *installation) judged(out []byte) story.Result {
+	i.Helper()
+	var r story.Result
+	if err := json.Unmarshal(out, &r); err != nil {
+		i.Fatalf("%v in %s", err, out)
 	}
 	for _, c := range r.Proof.Checks {
 		if !c.OK() {
@@ -116,86 +123,119 @@ func (i *installation) verified() {
 	}
 }
 
-// users are root and a plain user when the tests are root's, else only who runs them.
-func users() []int {
-	if os.Geteuid() == 0 {
-		return []int{0, nobody}
-	}
-	return []int{os.Geteuid()}
-}
-
+// TestTwoRunsOnTheSameBooksProveThemselves plays the story twice: the first time as a person does, who leaves the program
+// running and looks at the pages.
 func TestTwoRunsOnTheSameBooksProveThemselves(t *testing.T) {
-	for _, uid := range users() {
-		t.Run(fmt.Sprintf("uid %d", uid), func(t *testing.T) {
-			i := install(t, uid)
-			first, second := i.proven(), i.proven()
-			if first.Run != 1 || second.Run != 2 || !second.Days[0].After(first.Days[3]) {
-				t.Errorf("run %d from %v, then run %d from %v", first.Run, first.Days, second.Run, second.Days)
-			}
-			i.verified()
-		})
+	t.Parallel()
+	i := install(t, os.Geteuid())
+	first := i.served()
+	second := i.proven()
+	if first.Run != 1 || second.Run != 2 || !second.Days[0].After(first.Days[3]) {
+		t.Errorf("run %d from %v, then run %d from %v", first.Run, first.Days, second.Run, second.Days)
 	}
+	if first.Proof.Strays != 0 || second.Proof.Strays != 1 {
+		t.Errorf("%d and %d stray notifications, want 0 and 1", first.Proof.Strays, second.Proof.Strays)
+	}
+	i.verified()
 }
 
-func TestWithoutRedisTheStoryIsTheSame(t *testing.T) {
-	i := install(t, os.Geteuid())
+// served plays the story, and stops the program with Ctrl-C after others have spoken to it.
+func (i *installation) served() story.Result {
+	i.Helper()
+	c, _ := i.command("run", "--json", "--listen", "127.0.0.1:0")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, nil
+	stderr, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		i.Fatal(err)
+	}
+	told := readUntil(i.T, stderr, "/bills/")
+	unpaid := regexp.MustCompile(`http://\S+/bills/\S+`).FindString(told)
+
+	second, refusal := i.command("run", "--exit")
+	_ = second.Run()
+	if second.ProcessState.ExitCode() != 2 || !strings.Contains(refusal.String(), fmt.Sprint(c.Process.Pid)) {
+		i.Errorf("the second start ended with %d: %s", second.ProcessState.ExitCode(), refusal)
+	}
+	i.verified() // a command beside the running program works on its servers
+	page, err := http.Get(unpaid)
+	if err != nil {
+		i.Fatal(err)
+	}
+	page.Body.Close()
+	// A stranger's notification must not spoil the proof of the runs that follow.
+	stray, err := http.Get(unpaid[:strings.Index(unpaid, "/bills/")] + "/notifications/vnpay?vnp_TxnRef=ABC&vnp_Amount=100&vnp_SecureHash=00")
+	if err != nil {
+		i.Fatal(err)
+	}
+	stray.Body.Close()
+	if page.StatusCode != http.StatusOK {
+		i.Errorf("the bill that is still to be paid: %s", page.Status)
+	}
+	_ = c.Process.Signal(os.Interrupt)
+	if err := c.Wait(); err != nil {
+		i.Errorf("Ctrl-C: %v", err)
+	}
+	return i.judged(out.Bytes())
+}
+
+// TestAPlainUserWithoutRedisGoesOnAfterCtrlC interrupts the story and plays it to its end, without rights and without
+// Redis.
+func TestAPlainUserWithoutRedisGoesOnAfterCtrlC(t *testing.T) {
+	t.Parallel()
+	uid := os.Geteuid()
+	if uid == 0 {
+		uid = nobody
+	}
+	i := install(t, uid)
 	i.path = filepath.Join(i.dir, "no-such-folder") // PostgreSQL is found in its own folders
-	i.proven()
-}
-
-func TestASecondProgramOnTheSameFolderIsRefused(t *testing.T) {
-	i := install(t, os.Geteuid())
-	first, _ := i.command("run", "--listen", "127.0.0.1:0")
-	out, err := first.StdoutPipe()
+	c, _ := i.command("run", "--exit", "--json")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, nil
+	stderr, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
+	readUntil(t, stderr, "payers pay")
+	_ = c.Process.Signal(os.Interrupt)
+	rest, _ := io.ReadAll(stderr)
+	_ = c.Wait()
+	if c.ProcessState.ExitCode() != 2 || !strings.HasSuffix(string(rest), "exchequer: "+errInterrupted.Error()+"\n") || out.Len() > 0 {
+		t.Errorf("interrupted, it ended with %d: %s%s", c.ProcessState.ExitCode(), rest, &out)
 	}
-	readUntil(t, out, "Open http://")
-	second, stderr := i.command("run", "--exit")
-	_ = second.Run()
-	if second.ProcessState.ExitCode() != 2 || !strings.Contains(stderr.String(), fmt.Sprint(first.Process.Pid)) {
-		t.Errorf("the second start ended with %d: %s", second.ProcessState.ExitCode(), stderr)
-	}
-	// A command beside the running program works on its servers.
-	i.verified()
-	_ = first.Process.Signal(os.Interrupt)
-	if err := first.Wait(); err != nil {
-		t.Errorf("Ctrl-C: %v", err)
-	}
+	i.proven()
 }
 
-func readUntil(t *testing.T, r interface{ Read([]byte) (int, error) }, want string) {
+// readUntil reads up to the end of the line in which want stands, and gives what it read.
+func readUntil(t *testing.T, r io.Reader, want string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	found := make(chan error, 1)
+	found := make(chan string, 1)
 	go func() {
-		var all bytes.Buffer
-		buf := make([]byte, 4096)
-		for !strings.Contains(all.String(), want) {
-			n, err := r.Read(buf)
-			all.Write(buf[:n])
-			if err != nil {
-				found <- fmt.Errorf("%w after %s", err, all.String())
+		defer close(found)
+		var all []byte
+		one := make([]byte, 1) // not further than the line: the caller reads on
+		for !bytes.HasSuffix(all, []byte("\n")) || !bytes.Contains(all, []byte(want)) {
+			if n, err := r.Read(one); n == 0 && err != nil {
 				return
 			}
+			all = append(all, one[0])
 		}
-		found <- nil
-		for { // keep the pipe empty
-			if _, err := r.Read(buf); err != nil {
-				return
-			}
-		}
+		found <- string(all)
 	}()
 	select {
-	case err := <-found:
-		if err != nil {
-			t.Fatal(err)
+	case all, ok := <-found:
+		if !ok {
+			t.Fatalf("it ended before it printed %q", want)
 		}
-	case <-ctx.Done():
+		return all
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("%q was not printed", want)
 	}
+	return ""
 }

@@ -14,7 +14,6 @@ import (
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/jobs"
-	"exchequer/internal/pg"
 	"exchequer/internal/story"
 )
 
@@ -32,20 +31,21 @@ type runCmd struct {
 // Run plays the main job and then serves the pages. Status 1: the closing proof does not hold.
 func (c runCmd) Run(ctx context.Context, e *environment) error {
 	s := readSettings()
-	v, err := startServers(ctx, s, e.log)
+	v, err := startServers(ctx, s, needs{redis: true, migrate: true}, e.log)
 	if err != nil {
 		return err
 	}
 	defer v.stop(e.log)
-	pool, err := pg.Open(ctx, v.database)
+	pool, err := v.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	clock, err := story.StartClock(ctx, pool, time.Now, story.FirstDay.At(8*time.Hour))
+	clock, err := story.StartClock(ctx, pool, time.Now)
 	if err != nil {
 		return err
 	}
+	defer keepLast(ctx, clock, e.log)
 	l, err := net.Listen("tcp", c.address())
 	if err != nil {
 		return fmt.Errorf("listen (choose another address with --listen): %w", err)
@@ -67,7 +67,7 @@ func (c runCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := g.partners.write(v.stateDir); err != nil {
+	if err := g.partners.write(simulatedPartners(v.stateDir)); err != nil {
 		return err
 	}
 	return c.play(ctx, e, g, clock, sims, l)
@@ -76,6 +76,8 @@ func (c runCmd) Run(ctx context.Context, e *environment) error {
 // storyTiming makes the machine's waits short; the waits of the business stay as they are, in the program's clock.
 func storyTiming() timing {
 	t := defaultTiming()
+	// A killed program's requests hold their keys for the length of the lease, and the story sends them again.
+	t.order.KeyLease = 2 * time.Second
 	t.jobs = jobs.Config{Poll: 20 * time.Millisecond, CheckInterval: 10 * time.Millisecond, Lease: 2 * time.Second}
 	return t
 }
@@ -116,14 +118,13 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	bar := newProgress(e.stderr)
 	result, err := g.story(clock, sims, web.address(), bar.tell).Play(around)
 	bar.end()
-	if err == nil {
-		err = e.print(c.JSON, result, func(w io.Writer) { tellStory(w, result) })
+	switch {
+	case err == nil:
+		err = c.tell(e, result, web.address())
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = errInterrupted
 	}
-	if err == nil && !result.Proof.OK {
-		err = errFindings
-	}
-	if !c.Exit && err == nil {
-		fmt.Fprintf(e.stdout, "\nOpen %s and find a bill. Stop with Ctrl-C.\n", portalName(web.address()))
+	if err == nil && !c.Exit {
 		<-around.Done()
 	}
 	stop()
@@ -131,10 +132,34 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	if errors.Is(ended, context.Canceled) {
 		ended = nil
 	}
-	if ctx.Err() != nil && !errors.Is(err, errFindings) {
-		err = nil // interrupted: the next run goes on
+	if ended = errors.Join(ended, web.close()); ended != nil {
+		return errors.Join(err, ended)
 	}
-	return errors.Join(err, ended, web.close())
+	return err
+}
+
+var errInterrupted = errors.New("interrupted before the story's end: run it again and it goes on where it was")
+
+// tell prints the result, and where the pages are when they are served afterwards.
+func (c runCmd) tell(e *environment, r story.Result, address string) error {
+	if err := e.print(c.JSON, r, func(w io.Writer) { tellStory(w, r) }); err != nil {
+		return err
+	}
+	if !r.Proof.OK {
+		return errFindings
+	}
+	if c.Exit {
+		return nil
+	}
+	w := e.stdout
+	if c.JSON {
+		w = e.stderr // stdout has its one document
+	}
+	fmt.Fprintf(w, "\nOpen %s and find a bill. Stop with Ctrl-C.\n", portalName(address))
+	if r.Unpaid != "" {
+		fmt.Fprintf(w, "One is still to be paid: %s/bills/%s\n", portalName(address), r.Unpaid)
+	}
+	return nil
 }
 
 func (g *gateway) story(clock *story.Clock, sims *simulators, api string, tell func(done, total int, what string)) *story.Story {
@@ -142,7 +167,7 @@ func (g *gateway) story(clock *story.Clock, sims *simulators, api string, tell f
 	issuer := authn.Issuer{Keys: g.keys, Realm: realm, Clock: clock, TTL: tokenLife}
 	return &story.Story{
 		Pool: g.pool, Clock: clock, Calendar: g.calendar, Catalog: g.catalog, Ledger: g.ledger, Desk: g.desk, Settlement: g.settlement,
-		API: api, VNPAY: sims.vnpayServer.address(), Bank: sims.bankServer.address(),
+		API: api, VNPAY: sims.vnpayServer.address(), Bank: sims.bankServer.address(), Terminals: merchants(),
 		Token:    func() (string, error) { return issuer.Token(portal) },
 		Progress: tell,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -23,11 +24,16 @@ var realm = authn.Realm{Issuer: "exchequer", Audience: "exchequer"}
 
 type serveCmd struct {
 	Listen string `default:"localhost:8080" help:"Address to listen on. Without EXCHEQUER_JWKS only a loopback address is allowed."`
+	JSON   bool   `name:"json" help:"One JSON document: the address."`
+}
+
+type serving struct {
+	Address string `json:"address"`
 }
 
 // Run serves the API and the pages until it is interrupted.
 func (c serveCmd) Run(ctx context.Context, e *environment) error {
-	return withGateway(ctx, e.log, func(g *gateway) error {
+	return withServers(ctx, e.log, needs{redis: true}, func(g *gateway) error {
 		auth, err := authenticator(readSettings().jwks, c.Listen, g, e)
 		if err != nil {
 			return err
@@ -36,7 +42,10 @@ func (c serveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return fmt.Errorf("listen on %s (choose another with --listen): %w", c.Listen, err)
 		}
-		fmt.Fprintf(e.stdout, "serving %s\n", s.address())
+		err = e.print(c.JSON, serving{s.address()}, func(w io.Writer) { fmt.Fprintf(w, "serving %s\n", s.address()) })
+		if err != nil {
+			return errors.Join(err, s.close())
+		}
 		err = g.keepClock(ctx)
 		<-ctx.Done()
 		return errors.Join(err, s.close())
@@ -90,12 +99,20 @@ func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	return r
 }
 
-type workCmd struct{}
+type workCmd struct {
+	JSON bool `name:"json" help:"One JSON document, when the work begins."`
+}
+
+type working struct {
+	Working bool `json:"working"`
+}
 
 // Run works until it is interrupted, then lets what is under way finish.
-func (workCmd) Run(ctx context.Context, e *environment) error {
-	return withGateway(ctx, e.log, func(g *gateway) error {
-		fmt.Fprintln(e.stdout, "working")
+func (c workCmd) Run(ctx context.Context, e *environment) error {
+	return withServers(ctx, e.log, needs{redis: true}, func(g *gateway) error {
+		if err := e.print(c.JSON, working{true}, func(w io.Writer) { fmt.Fprintln(w, "working") }); err != nil {
+			return err
+		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return g.work(ctx) })
 		group.Go(func() error { return g.forgetKeys(ctx) })

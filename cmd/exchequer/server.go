@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -14,6 +15,9 @@ type server struct {
 	*http.Server
 	listener net.Listener
 	ended    chan error
+
+	mu    sync.Mutex
+	fresh map[net.Conn]bool // connections without a request so far
 }
 
 // Limits of every server here: a slow or silent client holds nothing for long.
@@ -34,12 +38,24 @@ func listen(address string, handler http.Handler, log *slog.Logger) (*server, er
 }
 
 func serveOn(l net.Listener, handler http.Handler, log *slog.Logger) *server {
-	s := &server{listener: l, ended: make(chan error, 1), Server: &http.Server{
+	s := &server{listener: l, ended: make(chan error, 1), fresh: make(map[net.Conn]bool), Server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}
+	s.ConnState = s.note
+	s.RegisterOnShutdown(s.cutFresh)
 	go func() { s.ended <- s.Serve(l) }()
 	return s
+}
+
+func (s *server) note(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.fresh[c] = true
+	} else {
+		delete(s.fresh, c)
+	}
 }
 
 func (s *server) address() string { return "http://" + s.listener.Addr().String() }
@@ -53,4 +69,13 @@ func (s *server) close() error {
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// cutFresh ends the connections that clients opened in advance: Shutdown would wait seconds for a first request on them.
+func (s *server) cutFresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.fresh {
+		_ = c.Close()
+	}
 }

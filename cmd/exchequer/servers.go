@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/internal/calendar"
 	"exchequer/internal/embedded"
 	"exchequer/internal/pg"
 	"exchequer/internal/story"
@@ -17,11 +18,18 @@ type servers struct {
 	database string
 	redis    string
 	stateDir string
+	migrated bool // the schema was brought up to date just now
 	own      *embedded.Servers
 }
 
-// openServers finds or starts servers and brings the schema up to date.
-func openServers(ctx context.Context, s settings, log *slog.Logger) (*servers, error) {
+// needs is what a command asks of its servers.
+type needs struct {
+	redis   bool // it carries wake-ups, or another program will beside it
+	migrate bool // it brings the schema up to date wherever that stands
+}
+
+// openServers finds the servers, and starts private ones where some are missing.
+func openServers(ctx context.Context, s settings, n needs, log *slog.Logger) (*servers, error) {
 	out := &servers{database: s.databaseURL, redis: s.redisURL, stateDir: s.stateDir}
 	if out.stateDir == "" {
 		dir, err := embedded.DefaultStateDir()
@@ -33,38 +41,49 @@ func openServers(ctx context.Context, s settings, log *slog.Logger) (*servers, e
 	if running, ok := embedded.Running(s.stateDir); ok {
 		out.database, out.redis = orElse(out.database, running.DatabaseURL), orElse(out.redis, running.RedisURL)
 	}
-	if out.database == "" || out.redis == "" {
-		if err := out.start(ctx, s, log); err != nil {
-			return nil, err
-		}
+	if out.database == "" || n.redis && out.redis == "" {
+		return startServers(ctx, s, n, log)
 	}
-	if err := pg.Migrate(ctx, orElse(s.migrateURL, out.database)); err != nil {
-		out.stop(log)
-		return nil, err
-	}
-	return out, nil
+	return out, out.migrate(ctx, s, n)
 }
 
 // startServers takes the state folder for this program; a second one is refused.
-func startServers(ctx context.Context, s settings, log *slog.Logger) (*servers, error) {
-	out := &servers{}
-	if err := out.start(ctx, s, log); err != nil {
+func startServers(ctx context.Context, s settings, n needs, log *slog.Logger) (*servers, error) {
+	own, err := embedded.Start(ctx, embedded.Options{
+		StateDir: s.stateDir, DatabaseURL: s.databaseURL, RedisURL: s.redisURL, NoRedis: !n.redis, Log: log,
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := pg.Migrate(ctx, orElse(s.migrateURL, out.database)); err != nil {
+	out := &servers{own: own, database: own.DatabaseURL(), redis: own.RedisURL(), stateDir: own.StateDir()}
+	// A private database is this program's alone: nobody else will bring it up.
+	n.migrate = n.migrate || s.databaseURL == ""
+	if err := out.migrate(ctx, s, n); err != nil {
 		out.stop(log)
 		return nil, err
 	}
 	return out, nil
 }
 
-func (v *servers) start(ctx context.Context, s settings, log *slog.Logger) error {
-	own, err := embedded.Start(ctx, embedded.Options{StateDir: s.stateDir, DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Log: log})
-	if err != nil {
-		return err
+func (v *servers) migrate(ctx context.Context, s settings, n needs) error {
+	if !n.migrate {
+		return nil
 	}
-	v.own, v.database, v.redis, v.stateDir = own, own.DatabaseURL(), own.RedisURL(), own.StateDir()
-	return nil
+	v.migrated = true
+	return pg.Migrate(ctx, orElse(s.migrateURL, v.database))
+}
+
+// open gives the pool, on a schema of this program's version.
+func (v *servers) open(ctx context.Context) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(ctx, v.database)
+	if err != nil || v.migrated {
+		return pool, err
+	}
+	if err := pg.CheckVersion(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
 }
 
 func (v *servers) stop(log *slog.Logger) {
@@ -85,13 +104,17 @@ func orElse(s, other string) string {
 
 // withGateway runs fn with everything composed, and stops what it started.
 func withGateway(ctx context.Context, log *slog.Logger, fn func(*gateway) error) error {
+	return withServers(ctx, log, needs{}, fn)
+}
+
+func withServers(ctx context.Context, log *slog.Logger, n needs, fn func(*gateway) error) error {
 	s := readSettings()
-	v, err := openServers(ctx, s, log)
+	v, err := openServers(ctx, s, n, log)
 	if err != nil {
 		return err
 	}
 	defer v.stop(log)
-	pool, err := pg.Open(ctx, v.database)
+	pool, err := v.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,15 +123,17 @@ func withGateway(ctx context.Context, log *slog.Logger, fn func(*gateway) error)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// What this command booked must not lie ahead of the next program's clock.
-		if c, ok := g.clock.(*story.Clock); ok {
-			if err := c.Keep(context.WithoutCancel(ctx)); err != nil {
-				log.Warn("the clock could not be kept", "error", err)
-			}
-		}
-	}()
+	defer keepLast(ctx, g.clock, log)
 	return fn(g)
+}
+
+// keepLast keeps the story's clock at a program's end: what this program booked must not lie ahead of the next one's.
+func keepLast(ctx context.Context, clock calendar.Clock, log *slog.Logger) {
+	if c, ok := clock.(*story.Clock); ok {
+		if err := c.Keep(context.WithoutCancel(ctx)); err != nil {
+			log.Warn("the clock could not be kept", "error", err)
+		}
+	}
 }
 
 func newCommandGateway(ctx context.Context, s settings, v *servers, pool *pgxpool.Pool, log *slog.Logger) (*gateway, error) {

@@ -91,6 +91,15 @@ func (s *simulators) partners(portal string) partners {
 	return p
 }
 
+// merchants gives our name of each terminal by its code at VNPAY.
+func merchants() map[string]string {
+	out := make(map[string]string, len(terminals))
+	for _, t := range terminals {
+		out[t.tmnCode] = t.merchant
+	}
+	return out
+}
+
 func (s *simulators) close() error {
 	var err error
 	for _, v := range []*server{s.vnpayServer, s.bankServer} {

@@ -72,6 +72,9 @@ func tellStory(w io.Writer, r story.Result) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.Name, plain(c.Expected), plain(c.Found), mark)
 	}
+	if r.Proof.Strays > 0 {
+		fmt.Fprintf(w, "%d notifications came that the provider never sent; they changed nothing unless the proof says so.\n", r.Proof.Strays)
+	}
 	verdict := "Not one đồng is missing."
 	if !r.Proof.OK {
 		verdict = "THE PROOF DOES NOT HOLD."

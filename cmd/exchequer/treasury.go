@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 
@@ -41,19 +43,17 @@ type statementImportCmd struct {
 func (c statementImportCmd) Run(ctx context.Context, e *environment) error {
 	return withGateway(ctx, e.log, func(g *gateway) error {
 		account := orElse(c.Account, g.catalog.CollectionAccount().Account)
-		var reports []reconciliation.Report
-		for _, path := range c.Files {
+		return e.reports(c.JSON, c.Files, func(path string) (reconciliation.Report, error) {
 			file, err := os.ReadFile(path)
 			if err != nil {
-				return err
+				return reconciliation.Report{}, err
 			}
 			r, err := g.desk.ImportStatement(ctx, operator(), account, file, c.DryRun)
 			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				err = fmt.Errorf("%s: %w", path, err)
 			}
-			reports = append(reports, r)
-		}
-		return e.reports(c.JSON, reports)
+			return r, err
+		})
 	})
 }
 
@@ -76,45 +76,51 @@ func (c reconcileRunCmd) Run(ctx context.Context, e *environment) error {
 	return withGateway(ctx, e.log, func(g *gateway) error {
 		partners := []string{c.Partner}
 		if c.Partner == "" {
-			partners = nil
-			for name := range g.desk.Sources {
-				partners = append(partners, name)
-			}
-			slices.Sort(partners)
+			partners = slices.Sorted(maps.Keys(g.desk.Sources))
 		}
 		if len(partners) == 0 {
 			return problem.New(problem.Invalid, "no partner is configured: name the file with partners in EXCHEQUER_PARTNERS")
 		}
-		var reports []reconciliation.Report
-		for _, p := range partners {
-			r, err := g.desk.Run(ctx, operator(), day.UTC(), p)
-			if err != nil {
-				return err
-			}
-			reports = append(reports, r)
-		}
-		return e.reports(c.JSON, reports)
+		return e.reports(c.JSON, partners, func(partner string) (reconciliation.Report, error) {
+			return g.desk.Run(ctx, operator(), day.UTC(), partner)
+		})
 	})
 }
 
-func (e *environment) reports(asJSON bool, reports []reconciliation.Report) error {
+// reports makes a report of each subject and prints them all. Where one cannot be made, those before it are printed
+// all the same: what they tell of is done.
+func (e *environment) reports(asJSON bool, subjects []string, of func(string) (reconciliation.Report, error)) error {
+	reports := []reconciliation.Report{}
 	clean := true
-	for _, r := range reports {
+	var failed error
+	for _, s := range subjects {
+		var r reconciliation.Report
+		if r, failed = of(s); failed != nil {
+			break
+		}
+		reports = append(reports, r)
 		clean = clean && r.Clean()
+	}
+	if failed != nil && len(reports) == 0 {
+		return failed
 	}
 	err := e.print(asJSON, reports, func(w io.Writer) {
 		for _, r := range reports {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d lines\t%d matched\n", r.Kind, r.Partner, r.Day, r.State, r.Lines, r.Matched)
-			for kind, n := range r.Breaks {
-				fmt.Fprintf(w, "\tbreak\t%s\t%d\n", kind, n)
-			}
-			for _, f := range r.Findings {
-				fmt.Fprintf(w, "\tfinding\t%s\n", f)
-			}
+			tellReport(w, r)
 		}
 	})
-	if err == nil && !clean {
+	if err == nil && failed == nil && !clean {
 		return errFindings
 	}
-	return err
+	return errors.Join(failed, err)
+}
+
+func tellReport(w io.Writer, r reconciliation.Report) {
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d lines\t%d matched\n", r.Kind, r.Partner, r.Day, r.State, r.Lines, r.Matched)
+	for _, kind := range slices.Sorted(maps.Keys(r.Breaks)) {
+		fmt.Fprintf(w, "\tbreak\t%s\t%d\n", kind, r.Breaks[kind])
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "\tfinding\t%s\n", f)
+	}
 }

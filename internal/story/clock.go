@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/problem"
 )
 
 // Clock is the program's clock: it goes at the machine's pace and can be moved forward. Where it stands is kept with
@@ -29,11 +30,12 @@ type Machine struct{}
 // Now gives the machine's time in UTC.
 func (Machine) Now() time.Time { return time.Now().UTC() }
 
-// beside is how old the kept clock may be for the program that keeps it to be still running.
+// beside is how old the kept clock may be for the program that keeps it to be still running. It is also more than any
+// program was ahead of what it kept last: so far a clock that stood still goes on, to come out behind nothing booked.
 const beside = 5 * time.Second
 
 // LoadClock gives the clock kept with the books, and nil where none is: then the machine's clock holds. Beside a
-// program that keeps it, it shows the same time; where none runs it goes on from where it stood still.
+// program that keeps it, it shows the same time; where none runs it goes on shortly after where it stood still.
 func LoadClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time) (*Clock, error) {
 	c := &Clock{pool: pool, machine: machine}
 	err := c.read(ctx)
@@ -43,13 +45,22 @@ func LoadClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time
 	return c, err
 }
 
-// StartClock gives the clock kept with the books, or a new one that stands at an instant.
-func StartClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time, at time.Time) (*Clock, error) {
+// StartClock gives the clock kept with the books, or a new one that stands where the first run begins. Conflict on books
+// that hold bills and no run: they are somebody's real ones, and play money must not be booked among them.
+func StartClock(ctx context.Context, pool *pgxpool.Pool, machine func() time.Time) (*Clock, error) {
+	var foreign bool
+	err := pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM gateway.bill) AND NOT EXISTS (SELECT FROM gateway.story_run)`).Scan(&foreign)
+	if err != nil {
+		return nil, err
+	}
+	if foreign {
+		return nil, problem.New(problem.Conflict, "these books hold bills that no story made: play on books of its own, with EXCHEQUER_STATE or EXCHEQUER_DATABASE_URL")
+	}
 	c, err := LoadClock(ctx, pool, machine)
 	if err != nil || c != nil {
 		return c, err
 	}
-	c = &Clock{pool: pool, machine: machine, base: at, since: machine()}
+	c = &Clock{pool: pool, machine: machine, base: FirstDay.At(opens), since: machine()}
 	return c, c.Keep(ctx)
 }
 
@@ -62,20 +73,28 @@ func (c *Clock) read(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.machine()
-	if now.Sub(at) > beside {
-		at = now
+	gone := now.Sub(at)
+	if gone < 0 || gone > beside { // no program ran, or the machine's clock was set back
+		gone = beside
 	}
-	if program.Add(now.Sub(at)).After(c.base.Add(now.Sub(c.since))) {
-		c.base, c.since = program, at
-	}
+	c.moveTo(program.Add(gone), now)
 	return nil
 }
 
+// moveTo sets the clock to an instant unless it is past it. The caller holds mu.
+func (c *Clock) moveTo(at, now time.Time) {
+	if at.After(c.base.Add(now.Sub(c.since))) {
+		c.base, c.since = at, now
+	}
+}
+
 // Now gives the program's time in UTC.
-func (c *Clock) Now() time.Time {
+func (c *Clock) Now() time.Time { return c.at(c.machine()) }
+
+func (c *Clock) at(machine time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.base.Add(c.machine().Sub(c.since)).UTC()
+	return c.base.Add(machine.Sub(c.since)).UTC()
 }
 
 // AdvanceTo moves the clock forward to an instant and keeps it before anybody can see the new time; it never moves
@@ -85,12 +104,12 @@ func (c *Clock) AdvanceTo(ctx context.Context, at time.Time) error {
 		return nil
 	}
 	// Kept first: a program killed right after must not start again before what it booked meanwhile.
-	if err := c.write(ctx, at); err != nil {
+	if err := c.write(ctx, at, c.machine()); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.since = at, c.machine()
+	c.moveTo(at, c.machine())
 	return nil
 }
 
@@ -99,7 +118,8 @@ func (c *Clock) Keep(ctx context.Context) error {
 	if err := c.read(ctx); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	return c.write(ctx, c.Now())
+	now := c.machine()
+	return c.write(ctx, c.at(now), now)
 }
 
 // KeepGoing keeps the clock every interval until ctx ends.
@@ -117,9 +137,13 @@ func (c *Clock) KeepGoing(ctx context.Context, every time.Duration) error {
 	}
 }
 
-func (c *Clock) write(ctx context.Context, at time.Time) error {
+// write keeps the clock unless what is kept goes before it, as read would see it: two programs keep one row. The
+// millisecond is for times that the database rounds.
+func (c *Clock) write(ctx context.Context, at, machine time.Time) error {
 	_, err := c.pool.Exec(ctx, `INSERT INTO gateway.program_clock AS k (program, machine) VALUES ($1, $2)
-		ON CONFLICT (one) DO UPDATE SET program = greatest(k.program, excluded.program), machine = excluded.machine`, at.UTC(), c.machine().UTC())
+		ON CONFLICT (one) DO UPDATE SET program = excluded.program, machine = excluded.machine
+		WHERE excluded.program >= k.program + greatest(least(excluded.machine - k.machine, $3), interval '0') - interval '1 millisecond'`,
+		at.UTC(), machine.UTC(), beside)
 	return err
 }
 

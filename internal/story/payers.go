@@ -17,7 +17,7 @@ type twist string
 const (
 	straight  twist = ""
 	cancels   twist = "cancels at the provider"
-	changes   twist = "abandons an attempt that was paid and pays another"
+	changes   twist = "abandons an attempt, pays another, then pays the first one's page too"
 	shortLine       = 1000 // đồng by which one settlement line is too low
 )
 

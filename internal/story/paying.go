@@ -3,13 +3,14 @@ package story
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"exchequer/internal/outbox"
 	"exchequer/providers/vnpay/simulator"
 )
 
@@ -66,31 +67,25 @@ func (r *run) pay(ctx context.Context, who payer) (int64, error) {
 			return 0, err
 		}
 	}
-	choice := "pay"
-	if who.twist == cancels {
-		choice = "cancel"
+	switch who.twist {
+	case changes:
+		err = r.changeMind(ctx, who, o, first)
+	case cancels:
+		err = r.portal.choose(ctx, first, r.VNPAY, "cancel")
+	default:
+		err = r.portal.choose(ctx, first, r.VNPAY, "pay")
 	}
-	if err := r.choose(ctx, first, choice); err != nil {
-		return 0, err
-	}
-	if who.twist == changes {
-		return bill.Amount, r.changeMind(ctx, who, o, first)
-	}
-	return bill.Amount, nil
+	return bill.Amount, err
 }
 
-// choose goes to the provider's page unless the payer has decided there before: a run that goes on meets its own past.
-func (r *run) choose(ctx context.Context, a attemptAnswer, choice string) error {
-	switch a.State {
-	case "created", "pending", "unknown":
-		return r.portal.choose(ctx, a, r.VNPAY, choice)
-	}
-	return nil
-}
-
-// changeMind is the payer who has paid, hears nothing, gives that attempt up and pays again; then the first one's
-// late notification arrives.
+// changeMind is the payer who opens the provider's page, does not decide, gives that attempt up and pays another one;
+// then he finds the first page still open in another tab and pays there too. A run that goes on meets its own past: an
+// answer that is replayed says how the attempt stood then, so the order is looked at, and a page on which was decided
+// only leads back.
 func (r *run) changeMind(ctx context.Context, who payer, o orderAnswer, first attemptAnswer) error {
+	if err := r.portal.look(ctx, first, r.VNPAY); err != nil {
+		return err
+	}
 	if err := r.portal.abandon(ctx, o.Ref, first.Ref); err != nil {
 		return err
 	}
@@ -103,7 +98,7 @@ func (r *run) changeMind(ctx context.Context, who payer, o orderAnswer, first at
 		if err != nil {
 			return err
 		}
-		if err := r.choose(ctx, second, "pay"); err != nil {
+		if err := r.portal.choose(ctx, second, r.VNPAY, "pay"); err != nil {
 			return err
 		}
 	}
@@ -114,38 +109,61 @@ func (r *run) changeMind(ctx context.Context, who payer, o orderAnswer, first at
 	if err != nil {
 		return err
 	}
+	if err := r.portal.choose(ctx, first, r.VNPAY, "pay"); err != nil {
+		return err
+	}
 	return r.portal.post(ctx, r.VNPAY+"/faults/release", simulator.Fault{TxnRef: first.Ref, Kind: simulator.IPNLate})
 }
 
 // becomeCertain moves the clock on, a few minutes at a time, until the notifications, their repeats and the questions
-// have made every attempt certain.
+// have made every attempt certain. It moves only when there is nothing to do now.
 func (r *run) becomeCertain(ctx context.Context) error {
-	for start := time.Now(); ; {
-		open, err := r.uncertain(ctx)
+	err := r.until(ctx, "every attempt to be certain", func(ctx context.Context) (bool, error) {
+		rows, err := r.Pool.Query(ctx, uncertain(`SELECT ref`)+` ORDER BY ref`)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if len(open) == 0 {
-			r.note("every attempt is certain")
-			return nil
+		open, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(open) == 0 {
+			return err == nil, err
 		}
-		if time.Since(start) > r.Patience {
-			return fmt.Errorf("%w: attempts %v are not certain", errUnsettled, open)
+		if busy, err := r.busy(ctx); busy || err != nil {
+			return false, err
 		}
-		// Give the machine a moment for what is under way before the clock moves past it.
-		time.Sleep(100 * time.Millisecond)
 		if err := r.Clock.AdvanceTo(ctx, r.Clock.Now().Add(step)); err != nil {
-			return err
+			return false, err
 		}
+		return false, fmt.Errorf("attempts %v are not certain", open)
+	})
+	if err == nil {
+		r.note("every attempt is certain")
 	}
+	return err
 }
 
-// uncertain lists the attempts of every order that are not certain yet.
-func (r *run) uncertain(ctx context.Context) ([]string, error) {
-	rows, err := r.Pool.Query(ctx, `SELECT ref FROM gateway.attempt
-		WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'expired', 'reversed') ORDER BY ref`)
+// uncertain selects from the attempts that are not certain.
+func uncertain(what string) string {
+	return what + ` FROM gateway.attempt WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'expired', 'reversed')`
+}
+
+// busy reports whether the workers or the provider have something to do now.
+func (r *run) busy(ctx context.Context) (bool, error) {
+	work, err := outbox.Backlogs(ctx, r.Pool, r.Clock.Now())
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, b := range work {
+		if b.Due+b.InHand > 0 {
+			return true, nil
+		}
+	}
+	book, err := r.provider(ctx)
+	return slices.ContainsFunc(book.Payments, unheard), err
+}
+
+// unheard reports whether the first notification of a payment is still to be sent.
+func unheard(p simulator.Payment) bool {
+	return p.State != simulator.Open && len(p.Calls) == 0 && !slices.ContainsFunc(p.Faults, func(f simulator.Fault) bool {
+		return f.Kind == simulator.IPNLost || f.Kind == simulator.IPNLate
+	})
 }

@@ -21,9 +21,10 @@ const maxAnswer = 16 << 20
 // portal speaks to Exchequer's own API as the public service portal does, and plays the payer's browser at the
 // provider's page. Everything goes over HTTP.
 type portal struct {
-	api    string // base address
-	token  func() (string, error)
-	client *http.Client
+	api      string // base address
+	token    func() (string, error)
+	client   *http.Client
+	patience time.Duration
 }
 
 type billAnswer struct {
@@ -80,25 +81,42 @@ func (p portal) abandon(ctx context.Context, order, attempt string) error {
 	return p.send(ctx, http.MethodPost, "/v1/orders/"+order+"/attempts/"+attempt+"/abandon", "", nil, nil)
 }
 
-// choose plays the payer at the provider's page: opens it and presses a button. base replaces the address at which
-// the provider stood when the attempt was started: the simulator may have moved since.
+// look plays the payer who opens the provider's page and does nothing there. base replaces the address at which the
+// provider stood when the attempt was started: the simulator may have moved since.
+func (p portal) look(ctx context.Context, a attemptAnswer, base string) error {
+	page, err := pageOf(a, base)
+	if err != nil {
+		return err
+	}
+	return p.press(ctx, http.MethodGet, page, "")
+}
+
+// choose opens the page and presses a button. The second choice on a page changes nothing.
 func (p portal) choose(ctx context.Context, a attemptAnswer, base, choice string) error {
+	page, err := pageOf(a, base)
+	if err != nil {
+		return err
+	}
+	if err := p.press(ctx, http.MethodGet, page, ""); err != nil {
+		return err
+	}
+	return p.press(ctx, http.MethodPost, page, url.Values{"choice": {choice}}.Encode())
+}
+
+func pageOf(a attemptAnswer, base string) (string, error) {
 	if a.Action == nil {
-		return fmt.Errorf("attempt %s has no page to go to", a.Ref)
+		return "", fmt.Errorf("attempt %s has no page to go to", a.Ref)
 	}
 	page, err := url.Parse(a.Action.URL)
 	if err != nil {
-		return err
+		return "", err
 	}
 	at, err := url.Parse(base)
 	if err != nil {
-		return err
+		return "", err
 	}
 	page.Scheme, page.Host = at.Scheme, at.Host
-	if err := p.press(ctx, http.MethodGet, page.String(), ""); err != nil {
-		return err
-	}
-	return p.press(ctx, http.MethodPost, page.String(), url.Values{"choice": {choice}}.Encode())
+	return page.String(), nil
 }
 
 func (p portal) press(ctx context.Context, method, address, form string) error {
@@ -119,8 +137,11 @@ func (p portal) press(ctx context.Context, method, address, form string) error {
 	return nil
 }
 
-// send makes one request; while the same request is still being worked on it waits for it.
+// send makes one request; while the same request is still being worked on it waits for it, as long as its patience
+// lasts.
 func (p portal) send(ctx context.Context, method, path, key string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
+	defer cancel()
 	for {
 		wait, err := p.once(ctx, method, p.api+path, key, in, out)
 		if !wait {
@@ -128,7 +149,7 @@ func (p portal) send(ctx context.Context, method, path, key string, in, out any)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%s %s: another request is still being worked on: %w", method, path, ctx.Err())
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

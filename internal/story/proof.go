@@ -3,10 +3,13 @@ package story
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"exchequer/internal/booking"
-	"exchequer/internal/reference"
 	"exchequer/ledger"
 	"exchequer/providers/bank"
 	"exchequer/providers/vnpay/simulator"
@@ -26,6 +29,8 @@ func (c Check) OK() bool { return c.Expected == c.Found }
 type Proof struct {
 	Checks []Check `json:"checks"`
 	OK     bool    `json:"ok"`
+	// Strays counts the notifications that the provider never sent: whoever can reach the program may send some.
+	Strays int64 `json:"strays"`
 }
 
 // books are the simulators' own, as they tell them over HTTP.
@@ -40,7 +45,7 @@ func (r *run) provider(ctx context.Context) (simulator.Book, error) {
 	return b, err
 }
 
-// prove derives the ending from what the simulators were told to do and compares it with our books.
+// prove derives the ending from the simulators' books and compares it with ours.
 func (r *run) prove(ctx context.Context) (Proof, error) {
 	var theirs books
 	var err error
@@ -50,9 +55,22 @@ func (r *run) prove(ctx context.Context) (Proof, error) {
 	if err := r.portal.get(ctx, r.Bank+"/book", &theirs.bank); err != nil {
 		return Proof{}, err
 	}
-	p := Proof{OK: true}
-	for _, part := range []func(context.Context, books) ([]Check, error){r.proveItems, r.proveMoney, r.proveLedger} {
-		checks, err := part(ctx, theirs)
+	asked, err := r.asked(ctx)
+	if err != nil {
+		return Proof{}, err
+	}
+	post, err := r.inbox(ctx, theirs.provider)
+	if err != nil {
+		return Proof{}, err
+	}
+	want := derive(theirs, asked)
+	p := Proof{OK: true, Strays: post.strays}
+	for _, part := range []func(context.Context, ending) ([]Check, error){
+		r.proveItems,
+		func(ctx context.Context, want ending) ([]Check, error) { return r.proveInbox(ctx, want, post) },
+		r.proveMoney, r.provePayouts, r.proveLedger,
+	} {
+		checks, err := part(ctx, want)
 		if err != nil {
 			return p, err
 		}
@@ -64,71 +82,50 @@ func (r *run) prove(ctx context.Context) (Proof, error) {
 	return p, nil
 }
 
-// proveItems compares breaks, findings and refunds with the faults that were ordered and what became of them.
-func (r *run) proveItems(ctx context.Context, theirs books) ([]Check, error) {
-	var missing, short, forged, lying int64
-	paid := make(map[string]int64)
-	for _, p := range theirs.provider.Payments {
-		if p.State == simulator.Paid {
-			paid[reference.Order(p.TxnRef)]++
-			for _, f := range p.Faults {
-				if f.Kind == simulator.SettlementMissing && p.Batch == "" {
-					missing++
-				}
-			}
-			if p.Batch != "" && p.SettledAmount != p.Amount {
-				short++
-			}
-		}
-		if sent(p, func(c simulator.IPNCall) bool { return c.BadSignature }) {
-			forged++
-		}
-		if sent(p, func(c simulator.IPNCall) bool { return c.Amount != p.Amount }) {
-			lying++
-		}
+// asked reads which bills each order is for: the provider knows orders only.
+func (r *run) asked(ctx context.Context) (map[string][]owed, error) {
+	rows, err := r.Pool.Query(ctx, `SELECT i.order_ref, b.ref, i.amount, b.amount, b.valid_until FROM gateway.order_bill i
+		JOIN gateway.bill b ON b.book = i.bill_book AND b.ref = i.bill ORDER BY i.book, i.order_ref, i.no`)
+	if err != nil {
+		return nil, err
 	}
-	var twice int64
-	for _, n := range paid {
-		twice += n - 1
-	}
+	out := make(map[string][]owed)
+	var order string
+	var o owed
+	_, err = pgx.ForEachRow(rows, []any{&order, &o.bill, &o.asked, &o.amount, &o.validUntil}, func() error {
+		out[order] = append(out[order], o)
+		return nil
+	})
+	return out, err
+}
+
+// proveItems compares breaks, payments and bills with the faults that were ordered and what became of them.
+func (r *run) proveItems(ctx context.Context, want ending) ([]Check, error) {
 	return r.counts(ctx, []counted{
-		{"breaks: missing there", missing, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'missing_there'`},
-		{"breaks: amount differs", short, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'amount_differs'`},
-		{"breaks: unknown credit", strays(theirs), `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'unknown_credit'`},
+		{"breaks: missing there", want.missing, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'missing_there'`},
+		{"breaks: amount differs", want.short, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'amount_differs'`},
+		{"breaks: unknown credit", want.strangers, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind = 'unknown_credit'`},
 		{"breaks: of any other kind", 0, `SELECT count(*) FROM gateway.break WHERE state = 'open' AND kind NOT IN ('missing_there', 'amount_differs', 'unknown_credit')`},
-		{"findings: bad signature", forged, `SELECT count(*) FROM gateway.finding WHERE kind = 'bad_signature'`},
-		{"findings: wrong amount", lying, `SELECT count(*) FROM gateway.finding WHERE kind = 'wrong_amount'`},
-		{"findings: of any other kind", 0, `SELECT count(*) FROM gateway.finding WHERE kind NOT IN ('bad_signature', 'wrong_amount')`},
-		{"excess to be refunded", twice, `SELECT count(*) FROM gateway.payment WHERE excess > refund_held + refunded`},
-		{"payments", int64(len(paid)) + twice, `SELECT count(DISTINCT attempt) FROM gateway.payment`},
-		{"attempts that are not certain", 0, `SELECT count(*) FROM gateway.attempt WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'expired', 'reversed')`},
-		{"bills that took more than they owe", 0, `SELECT count(*) FROM gateway.bill b WHERE b.paid > b.amount OR b.paid <>
+		{"payments", want.payments, `SELECT count(DISTINCT attempt) FROM gateway.payment`},
+		{"attempts that are not certain", 0, uncertain(`SELECT count(*)`)},
+		{"đồng that bills took", want.paid, `SELECT coalesce(sum(paid), 0) FROM gateway.bill`},
+		{"bills that took other amounts than their payments' lines", 0, `SELECT count(*) FROM gateway.bill b WHERE b.paid <>
 			(SELECT coalesce(sum(l.amount), 0) FROM gateway.payment_line l WHERE l.book = b.book AND l.bill = b.ref)`},
+		{"đồng paid twice or too late = payments' excess", want.excess, `SELECT coalesce(sum(excess - refunded), 0) FROM gateway.payment`},
 	})
 }
 
-func sent(p simulator.Payment, which func(simulator.IPNCall) bool) bool {
-	for _, c := range p.Calls {
-		if which(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// strays counts the bank's credits that nobody announced: neither a settlement batch nor the gateway's own money.
-func strays(theirs books) int64 {
-	known := make(map[string]bool)
-	for _, b := range theirs.provider.Batches {
-		known[b.ID] = true
-	}
-	var n int64
-	for _, e := range theirs.bank.Entries {
-		if e.Credit && !known[e.EndToEndID] && !strings.HasPrefix(e.EndToEndID, "FUND-") {
-			n++
-		}
-	}
-	return n
+// proveInbox compares findings with the notifications that were forged or lied.
+func (r *run) proveInbox(ctx context.Context, want ending, post post) ([]Check, error) {
+	found, err := r.counts(ctx, []counted{
+		{"findings: wrong amount", want.lying, `SELECT count(*) FROM gateway.finding WHERE kind = 'wrong_amount'`},
+		{"findings of refused notifications", post.refused, `SELECT coalesce(sum(count), 0) FROM gateway.finding WHERE kind IN ('bad_signature', 'malformed', 'unknown_order')`},
+		{"findings: of any other kind", 0, `SELECT count(*) FROM gateway.finding WHERE kind NOT IN ('wrong_amount', 'bad_signature', 'malformed', 'unknown_order')`},
+	})
+	return append([]Check{
+		{Name: "payments with forged notifications", Expected: want.forged, Found: post.forged},
+		{Name: "requests the provider never made, taken for its word", Found: post.believed},
+	}, found...), err
 }
 
 type counted struct {
@@ -149,43 +146,63 @@ func (r *run) counts(ctx context.Context, list []counted) ([]Check, error) {
 	return out, nil
 }
 
-// proveMoney compares what the simulators hold with our clearing and bank accounts.
-func (r *run) proveMoney(ctx context.Context, theirs books) ([]Check, error) {
-	var held int64 // collected from payers and not paid over
-	for _, p := range theirs.provider.Payments {
-		if p.State == simulator.Paid {
-			held += p.Amount - p.SettledAmount
+// proveMoney compares what the simulators hold with our clearing, excess and bank accounts.
+func (r *run) proveMoney(ctx context.Context, want ending) ([]Check, error) {
+	var checks []Check
+	for _, terminal := range slices.Sorted(maps.Keys(r.Terminals)) {
+		books := r.booksOf(r.Terminals[terminal])
+		clearing, err := r.sum(ctx, booking.Clearing(provider), books...)
+		if err != nil {
+			return nil, err
 		}
+		checks = append(checks, Check{Name: fmt.Sprintf("đồng held at terminal %s = clearing of %s", terminal, strings.Join(books, ", ")),
+			Expected: want.held[terminal], Found: clearing})
 	}
-	clearing, err := r.sum(ctx, booking.Clearing("vnpay"))
+	excess, err := r.sum(ctx, booking.Excess)
 	if err != nil {
 		return nil, err
 	}
 	balance, err := r.sum(ctx, booking.Bank(r.account()))
-	if err != nil {
-		return nil, err
-	}
-	checks := []Check{
-		{Name: "đồng the provider holds = clearing accounts", Expected: held, Found: clearing},
-		{Name: "đồng at the bank = bank accounts", Expected: theirs.bank.Balances[r.account()], Found: balance},
-	}
-	var executed int64
-	for _, p := range theirs.bank.Payouts {
-		if p.State == bank.Executed {
-			executed += p.Amount
-		}
-	}
-	paidOut, err := r.counts(ctx, []counted{{"đồng the bank paid out = payouts met by statements", executed,
-		`SELECT coalesce(sum(met), 0) FROM gateway.expectation WHERE kind = 'payout'`}})
-	return append(checks, paidOut...), err
+	return append(checks,
+		Check{Name: "đồng paid twice or too late = excess accounts", Expected: want.excess, Found: excess},
+		Check{Name: "đồng at the bank = bank accounts", Expected: want.balances[r.account()], Found: balance},
+	), err
 }
 
-// sum adds an account up over all books, đồng.
-func (r *run) sum(ctx context.Context, account string) (int64, error) {
+// booksOf are the books that are paid through a terminal.
+func (r *run) booksOf(merchant string) []string {
+	var out []string
+	for _, c := range r.Catalog.Contracts() {
+		if c.Provider == provider && c.Merchant == merchant {
+			out = append(out, c.Book)
+		}
+	}
+	return out
+}
+
+// provePayouts compares what the bank paid to each body with that body's part of the payments which came to the bank.
+func (r *run) provePayouts(ctx context.Context, want ending) ([]Check, error) {
+	var checks []Check
+	for _, b := range r.Catalog.Bodies() {
+		c := Check{Name: "đồng paid out to " + b.Code + " = its part of what came", Expected: want.executed[b.PayoutAccount]}
+		err := r.Pool.QueryRow(ctx, `SELECT coalesce(sum(amount), 0) FROM gateway.payment_line WHERE book = $1 AND body = $2 AND attempt = ANY ($3)`,
+			b.Book, b.Code, want.settled).Scan(&c.Found)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, c)
+	}
+	met, err := r.counts(ctx, []counted{{"đồng the bank paid out = payouts met by statements", want.paidOut,
+		`SELECT coalesce(sum(met), 0) FROM gateway.expectation WHERE kind = 'payout'`}})
+	return append(checks, met...), err
+}
+
+// sum adds an account up over some books, or over all, đồng.
+func (r *run) sum(ctx context.Context, account string, books ...string) (int64, error) {
 	list, err := r.Ledger.Balances(ctx, ledger.Query{Prefix: account})
 	var total int64
 	for _, b := range list {
-		if b.Account == account {
+		if b.Account == account && (len(books) == 0 || slices.Contains(books, b.Book)) {
 			total += b.Net()
 		}
 	}
@@ -193,7 +210,7 @@ func (r *run) sum(ctx context.Context, account string) (int64, error) {
 }
 
 // proveLedger recomputes the books from their postings.
-func (r *run) proveLedger(ctx context.Context, _ books) ([]Check, error) {
+func (r *run) proveLedger(ctx context.Context, _ ending) ([]Check, error) {
 	report, err := r.Ledger.Verify(ctx, ledger.VerifyOptions{Mirror: booking.Mirror})
 	if err != nil {
 		return nil, err

@@ -2,8 +2,9 @@
 //
 // It owns the program's clock, the cast and the order of steps, and works out from the simulators' own books what the
 // ending must be. It guarantees that every step has its own reference or Idempotency-Key, so that a killed run goes
-// on where it was. It reaches the gateway as its users do (HTTP for the portal and the payers, the treasury's services
-// for its staff), and knows no table but its own and what the closing proof reads.
+// on where it was. It acts on the gateway only as its users do: HTTP for the portal and the payers, the treasury's
+// services for its staff. Besides its own tables it reads, and never writes, the gateway's: how far the days are imported
+// and closed, which attempts are not certain, what is to be funded, and what the closing proof compares.
 package story
 
 import (
@@ -56,6 +57,7 @@ type Story struct {
 	Token      func() (string, error) // gives the portal a bearer token
 	VNPAY      string
 	Bank       string
+	Terminals  map[string]string                  // the simulator's terminals: our merchant name by terminal code
 	Patience   time.Duration                      // machine time a step may take; 0 means a minute
 	Progress   func(done, total int, what string) // told after each step
 }
@@ -86,6 +88,8 @@ type Result struct {
 	// Breaks are those that are open at the end, of this run and of the ones before.
 	Breaks []reconciliation.Break `json:"breaks"`
 	Proof  Proof                  `json:"proof"`
+	// Unpaid is a bill that can still be paid, that of the payer who cancelled; empty where it was paid meanwhile.
+	Unpaid string `json:"unpaid,omitempty"`
 }
 
 // Play plays one run, or goes on with one that was cut off. An error is a step that could not be done; what the
@@ -98,6 +102,7 @@ func (s *Story) Play(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("begin the story: %w", err)
 	}
+	defer r.portal.client.CloseIdleConnections()
 	out := Result{Run: r.no, Days: r.days[:4]}
 	for i, st := range []struct {
 		name string
@@ -114,7 +119,10 @@ func (s *Story) Play(ctx context.Context) (Result, error) {
 			if out.Breaks, err = r.Desk.Breaks(ctx, officer, reconciliation.BreakFilter{Open: true}); err != nil {
 				return err
 			}
-			out.Proof, err = r.prove(ctx)
+			if out.Proof, err = r.prove(ctx); err != nil {
+				return err
+			}
+			out.Unpaid, err = r.unpaid(ctx)
 			return err
 		}},
 	} {
@@ -179,8 +187,11 @@ func (r *run) note(format string, args ...any) {
 
 // begin finds the run that was cut off, or writes a new one down.
 func (s *Story) begin(ctx context.Context) (*run, error) {
-	r := &run{Story: s, portal: portal{api: s.API, token: s.Token, client: &http.Client{
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = atOnce
+	r := &run{Story: s, portal: portal{api: s.API, token: s.Token, patience: s.Patience, client: &http.Client{
 		Timeout:       30 * time.Second,
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}}
 	err := s.Pool.QueryRow(ctx, `SELECT run, first_day, steps FROM gateway.story_run WHERE ended_at IS NULL`).Scan(&r.no, &r.days[0], &r.steps)
@@ -215,19 +226,38 @@ func (r *run) write(ctx context.Context) error {
 	return err
 }
 
+// unpaid finds the bill of the payer who cancelled at the provider, if it can still be paid.
+func (r *run) unpaid(ctx context.Context) (string, error) {
+	var ref string
+	for _, who := range cast(r.no, r.days[0]) {
+		if who.twist != cancels {
+			continue
+		}
+		err := r.Pool.QueryRow(ctx, `SELECT ref FROM gateway.bill WHERE service = $1 AND source_ref = $2 AND state = 'open' AND valid_until > $3
+			ORDER BY created_at DESC LIMIT 1`, who.service, r.key(who.no, "bill"), r.Clock.Now()).Scan(&ref)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return "", err
+		}
+	}
+	return ref, nil
+}
+
 // until waits, by the machine's clock, until ok says true.
 func (r *run) until(ctx context.Context, what string, ok func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, r.Patience)
+	patience, cancel := context.WithTimeout(ctx, r.Patience)
 	defer cancel()
 	var last error
 	for {
-		done, err := ok(ctx)
+		done, err := ok(patience)
 		if done {
 			return err
 		}
 		last = err
 		select {
-		case <-ctx.Done():
+		case <-patience.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return errors.Join(fmt.Errorf("%w for %s", errUnsettled, what), last)
 		case <-time.After(20 * time.Millisecond):
 		}

@@ -10,11 +10,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/settlement"
 	"exchequer/providers/bank"
 	"exchequer/reconciliation"
 )
+
+// fundingPrefix begins the references of the gateway's own transfers.
+const fundingPrefix = "FUND-"
 
 // strayCredit is what a stranger pays into the collection account in each run, đồng.
 const strayCredit = 250_000
@@ -63,9 +67,9 @@ func (r *run) providerSettles(ctx context.Context) error {
 
 // fund announces and sends what the gateway needs to make good the fees that were kept back.
 func (r *run) fund(ctx context.Context) error {
-	ref := fmt.Sprintf("FUND-%d", r.no)
+	ref := fmt.Sprintf("%s%d", fundingPrefix, r.no)
 	var amount int64
-	err := r.Pool.QueryRow(ctx, `SELECT amount FROM gateway.expectation WHERE book = '000' AND kind = 'funding' AND ref = $1`, ref).Scan(&amount)
+	err := r.Pool.QueryRow(ctx, `SELECT amount FROM gateway.expectation WHERE book = $1 AND kind = 'funding' AND ref = $2`, booking.House, ref).Scan(&amount)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = r.Pool.QueryRow(ctx, `SELECT coalesce(sum(fee), 0) FROM gateway.expectation WHERE kind = 'settlement' AND state = 'announced'`).Scan(&amount)
 	}
@@ -201,7 +205,7 @@ func (r *run) closeDay(ctx context.Context, day calendar.Date) (settlement.Close
 // firstOpen is the first business day that is not closed.
 func (r *run) firstOpen(ctx context.Context) (calendar.Date, error) {
 	var last calendar.Date
-	if err := r.Pool.QueryRow(ctx, `SELECT max(day) FROM gateway.day_close WHERE book = '000'`).Scan(&last); err != nil {
+	if err := r.Pool.QueryRow(ctx, `SELECT max(day) FROM gateway.day_close WHERE book = $1`, booking.House).Scan(&last); err != nil {
 		return last, err
 	}
 	if last.IsZero() {
@@ -215,7 +219,7 @@ func (r *run) firstOpen(ctx context.Context) (calendar.Date, error) {
 func (r *run) settlementFiles(ctx context.Context, through calendar.Date) error {
 	return r.eachDay(ctx, "settlement", through.AddDays(1), func(ctx context.Context, day calendar.Date) error {
 		return r.until(ctx, "the provider's file of "+day.String(), func(ctx context.Context) (bool, error) {
-			report, err := r.Desk.Run(ctx, fetcher, day.UTC(), "vnpay")
+			report, err := r.Desk.Run(ctx, fetcher, day.UTC(), provider)
 			if err != nil || report.State == reconciliation.NotThere {
 				return false, err
 			}
@@ -247,8 +251,8 @@ func (r *run) eachDay(ctx context.Context, kind string, before calendar.Date, do
 	var last calendar.Date
 	// A statement whose import was cut off has lines that wait: importing it again goes on with them.
 	err := r.Pool.QueryRow(ctx, `SELECT max(f.day) FROM gateway.partner_file f
-		WHERE f.book = '000' AND f.kind = $1 AND f.state = 'applied' AND NOT EXISTS (SELECT FROM gateway.bank_statement_line l
-			WHERE $1 = 'statement' AND l.book = '000' AND l.account = f.partner AND l.day = f.day AND l.state = 'waiting')`, kind).Scan(&last)
+		WHERE f.book = $2 AND f.kind = $1 AND f.state = 'applied' AND NOT EXISTS (SELECT FROM gateway.bank_statement_line l
+			WHERE $1 = 'statement' AND l.book = $2 AND l.account = f.partner AND l.day = f.day AND l.state = 'waiting')`, kind, booking.House).Scan(&last)
 	if err != nil {
 		return err
 	}
