@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5"
@@ -67,6 +68,38 @@ func TestNoWakeUpOfABusyKeyIsLost(t *testing.T) {
 	if err := w.pool.QueryRow(t.Context(), `SELECT count(*) FROM work WHERE NOT done`).Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d pieces of work are left and nothing is queued (%v)", left, err)
 	}
+}
+
+// The next ticket of a row may arrive while the handler that asked for it is on its way out.
+func TestARowAskedForAgainAtOnceDoesNotWaitForItsLastRunToReturn(t *testing.T) {
+	w := newWorks(t, "redis://"+miniredis.RunT(t).Addr())
+	w.cfg.Lease = time.Minute // nothing is swept up here
+	second := make(chan struct{})
+	handle := func(ctx context.Context, j outbox.Job) error {
+		if j.Attempt > 1 {
+			close(second)
+			return pg.InTx(ctx, w.pool, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, noon) })
+		}
+		if err := pg.InTx(ctx, w.pool, func(tx pgx.Tx) error { return outbox.RescheduleTx(ctx, tx, j, noon) }); err != nil {
+			return err
+		}
+		select {
+		case <-second:
+		case <-time.After(5 * time.Second):
+			t.Error("the second run waits for the first to return")
+		}
+		return nil
+	}
+	runner, err := jobs.New(w.pool, w.clock, map[string]jobs.Handler{"apply": handle}, w.cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	w.ask(1, noon)
+	w.settled(0)
 }
 
 func TestDatabasesMayShareOneRedis(t *testing.T) {

@@ -47,8 +47,14 @@ func (l *relay) loop(ctx context.Context) {
 	}
 }
 
+// tickTimeout bounds one round of the relay. A statement that waits for somebody's lock, or for a server that does not
+// answer any more, must not keep all work of this program from being handed out: the session is given up for a new one.
+const tickTimeout = 30 * time.Second
+
 // tick sweeps where it is time and hands out one batch. full says that more may be due.
 func (l *relay) tick(ctx context.Context) (full bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
 	if l.worker.Broken() {
 		if err := l.worker.Reconnect(ctx, l.pool); err != nil {
 			return false, err
@@ -81,7 +87,9 @@ func (l *relay) handOver(ctx context.Context, tickets []outbox.Ticket) error {
 	for i, t := range tickets {
 		if err := l.queue.put(ctx, t); err != nil {
 			// A ticket whose answer was lost may stand in Redis all the same: by then it is stale and does not run.
-			if back := l.worker.PutBack(context.WithoutCancel(ctx), tickets[i:]); back != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tickTimeout)
+			defer cancel()
+			if back := l.worker.PutBack(ctx, tickets[i:]); back != nil {
 				return back
 			}
 			return err

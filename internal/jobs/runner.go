@@ -29,7 +29,7 @@ type Runner struct {
 	log      *slog.Logger
 
 	mu      sync.Mutex
-	running map[int64]int // attempts under way here, by row id
+	running map[outbox.Ticket]struct{} // under way here
 	worker  int32
 }
 
@@ -52,7 +52,7 @@ func New(pool *pgxpool.Pool, clock calendar.Clock, handlers map[string]Handler, 
 	}
 	return &Runner{
 		pool: pool, clock: clock, wall: time.Now, handlers: maps.Clone(handlers),
-		kinds: slices.Sorted(maps.Keys(handlers)), cfg: cfg, redis: redis, log: log, running: map[int64]int{},
+		kinds: slices.Sorted(maps.Keys(handlers)), cfg: cfg, redis: redis, log: log, running: map[outbox.Ticket]struct{}{},
 	}, nil
 }
 

@@ -45,29 +45,30 @@ func (r *Runner) work(ctx context.Context, task *asynq.Task) error {
 }
 
 // begin notes that this program runs the row, before PostgreSQL is told: a row that PostgreSQL says this worker runs
-// and that is not noted here is nobody's.
+// and that is not noted here is nobody's. Only the same ticket again is turned away. The next ticket of a row may come
+// while its last run is still on its way out, for the row was marked before; turned away it would wait a whole lease.
 func (r *Runner) begin(t outbox.Ticket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, twice := r.running[t.ID]; twice {
+	if _, twice := r.running[t]; twice {
 		return false
 	}
-	r.running[t.ID] = t.Attempt
+	r.running[t] = struct{}{}
 	return true
 }
 
 func (r *Runner) end(t outbox.Ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.running, t.ID)
+	delete(r.running, t)
 }
 
 func (r *Runner) busy() []int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ids := make([]int64, 0, len(r.running))
-	for id := range r.running {
-		ids = append(ids, id)
+	for t := range r.running {
+		ids = append(ids, t.ID)
 	}
 	return ids
 }

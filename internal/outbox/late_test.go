@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -49,5 +50,34 @@ func TestLostWorkerSessionIsTakenUpUnderTheSameNumber(t *testing.T) {
 	}
 	if d.worker.ID() != id || d.worker.Broken() {
 		t.Errorf("worker %d, want %d with a session", d.worker.ID(), id)
+	}
+}
+
+// A session that was cut off without a word keeps the lock until the server notices.
+func TestAWorkerWhoseOldSessionLivesOnIsNotHeldUpForEver(t *testing.T) {
+	d := newDesk(t)
+	old, err := d.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Release()
+	id := d.worker.ID()
+	d.worker.Close(t.Context())
+	const take, drop = `SELECT pg_advisory_lock(x'6f777278'::integer, $1::integer)`, `SELECT pg_advisory_unlock(x'6f777278'::integer, $1::integer)`
+	if _, err := old.Exec(t.Context(), take, id); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := d.worker.Reconnect(ctx, d.pool); !errors.Is(err, context.DeadlineExceeded) || !d.worker.Broken() {
+		t.Fatalf("reconnecting while the old session holds the lock: %v", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.worker.Reconnect(t.Context(), d.pool) }()
+	if _, err := old.Exec(t.Context(), drop, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil || d.worker.ID() != id {
+		t.Errorf("reconnecting once it is gone: worker %d, %v; want %d", d.worker.ID(), err, id)
 	}
 }

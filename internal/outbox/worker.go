@@ -59,17 +59,38 @@ func (w *Worker) connect(ctx context.Context, pool *pgxpool.Pool, idQuery string
 	}
 	conn := pooled.Hijack() // a session lock must not go back into the pool
 	var id int32
-	if err := conn.QueryRow(ctx, idQuery).Scan(&id); err == nil {
-		_, err = conn.Exec(ctx, `SELECT pg_advisory_lock($1::integer, $2::integer)`, lockWorker, id)
-		if err == nil {
-			w.id, w.conn = id, conn
-			return nil
-		}
-		conn.Close(ctx)
-		return fmt.Errorf("enlisting worker %d: %w", id, err)
-	} else {
+	if err = conn.QueryRow(ctx, idQuery).Scan(&id); err == nil {
+		err = holdLock(ctx, conn, id)
+	}
+	if err != nil {
 		conn.Close(ctx)
 		return fmt.Errorf("enlisting a worker: %w", err)
+	}
+	w.id, w.conn = id, conn
+	return nil
+}
+
+// How long a worker's new session tries to take over from its old one, which the server may not have ended yet.
+const (
+	lockPatience = 5 * time.Second
+	lockPause    = 50 * time.Millisecond
+)
+
+// holdLock takes a worker's lock for the session. It tries again instead of waiting in the server: a session that is cut
+// off without a word keeps its lock until the server notices, and a statement that waits for it could not be given up.
+func holdLock(ctx context.Context, conn *pgx.Conn, id int32) error {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	for {
+		var held bool
+		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1::integer, $2::integer)`, lockWorker, id).Scan(&held); err != nil || held {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("worker %d: its old session is still there: %w", id, ctx.Err())
+		case <-time.After(lockPause):
+		}
 	}
 }
 
