@@ -65,16 +65,18 @@ type Action struct {
 // Kind is what a provider says of a payment.
 type Kind string
 
-// The kinds of observation. NotKnown is the provider's certain word that it has no such payment; Uncertain means
-// that it could not say (its own error): ask again.
+// The kinds of observation. Authorised means that the money is reserved at the payer's bank and not yet taken. NotKnown
+// is the provider's certain word that it has no such payment; Uncertain means that it could not say (its own error, or a
+// case it has still to decide): ask again.
 const (
-	Succeeded Kind = "succeeded"
-	Pending   Kind = "pending"
-	Failed    Kind = "failed"
-	Cancelled Kind = "cancelled"
-	Reversed  Kind = "reversed"
-	NotKnown  Kind = "not_known"
-	Uncertain Kind = "uncertain"
+	Succeeded  Kind = "succeeded"
+	Authorised Kind = "authorised"
+	Pending    Kind = "pending"
+	Failed     Kind = "failed"
+	Cancelled  Kind = "cancelled"
+	Reversed   Kind = "reversed"
+	NotKnown   Kind = "not_known"
+	Uncertain  Kind = "uncertain"
 )
 
 // Observation is one authenticated word of a provider about one payment.

@@ -13,7 +13,8 @@ import (
 //	01   not finished                       pending
 //	02   error                              failed
 //	04   debited at the bank, not taken     reversed   the payer's bank gives it back; we never held it
-//	07   debited, suspected fraud           pending    VNPAY has still to decide, so neither paid nor failed
+//	07   debited, suspected fraud           uncertain  the payer is debited and VNPAY has still to decide: it must be asked
+//	                                                   until it has, while a pending payment is over with its window
 //	08*  time over                          failed
 //	11*  cancelled                          cancelled
 //	05, 06, 09   a refund, in three states  uncertain  speaks of a refund, not of the payment
@@ -26,7 +27,7 @@ var statusKinds = map[string]providers.Kind{
 	"01": providers.Pending,
 	"02": providers.Failed,
 	"04": providers.Reversed,
-	"07": providers.Pending,
+	"07": providers.Uncertain,
 	"08": providers.Failed,
 	"11": providers.Cancelled,
 }
@@ -58,7 +59,7 @@ func kindOfResult(response, status string) (providers.Kind, error) {
 	case kind == providers.Pending || kind == providers.Reversed:
 		return kind, nil // the status says it, whatever the attempt's own result was
 	case response == suspectedFraud:
-		return providers.Pending, nil // debited, and held by VNPAY
+		return providers.Uncertain, nil // debited, and held by VNPAY
 	case (response == success) != (status == success):
 		return providers.Uncertain, nil
 	case response == payerCancelled && kind == providers.Failed:
