@@ -8,7 +8,7 @@ CREATE TABLE gateway.expectation (
     amount      bigint      NOT NULL,
     currency    text        NOT NULL DEFAULT 'VND',
     day         date        NOT NULL,  -- business day of the booking
-    due_day     date        NOT NULL,  -- last business day on which it is not late
+    due_day     date,                             -- last business day on which it is not late; none where the calendar does not say
     state       text        NOT NULL DEFAULT 'open',
     batch       text        NOT NULL DEFAULT '',  -- the partner's batch that announced it
     announced   bigint      NOT NULL DEFAULT 0,   -- gross amount the batch says
@@ -37,6 +37,7 @@ CREATE TABLE gateway.finding (
     last_at  timestamptz NOT NULL,
     PRIMARY KEY (book, kind, subject)
 );
+CREATE INDEX finding_by_first ON gateway.finding (book, kind, first_at);
 
 GRANT SELECT, INSERT ON gateway.expectation, gateway.finding TO exchequer_app;
 GRANT UPDATE (state, batch, announced, fee, met, met_by, met_day, updated_at) ON gateway.expectation TO exchequer_app;

@@ -44,7 +44,7 @@ type Expectation struct {
 	Partner   string // provider, or bank account
 	Amount    int64
 	Day       calendar.Date // effective day of the booking behind it
-	DueDay    calendar.Date // last business day on which it is not late
+	DueDay    calendar.Date // last business day on which it is not late; none where the calendar does not say
 	State     State
 	Batch     string // the partner's batch that announced it
 	Announced int64  // gross amount the batch says

@@ -16,22 +16,33 @@ type item struct {
 	Ref       string
 	Amount    int64
 	Day       calendar.Date
-	DueDay    calendar.Date
+	DueDay    calendar.Date // none: no deadline could be computed, so it is never overdue
 	MetBefore int64
 	MetNow    int64
 	RowMet    int64 // what the expectation's own row says, whenever
 	LastMet   int64 // what the record of meetings says, whenever
 }
 
-// open gives what is missing of the item at the end of a day, nothing where it came.
-func (i item) open(day calendar.Date) []OpenItem {
-	if i.Amount == i.MetNow {
-		return nil
+// left gives what is missing of the item at the end of a day. It is below zero where the money came before the day on
+// which the payment itself is effective: the partner paid over what the books did not know of yet.
+func (i item) left(day calendar.Date) int64 {
+	if i.Day.After(day) {
+		return -i.MetNow
 	}
-	return []OpenItem{{Ref: i.Ref, Amount: i.Amount - i.MetNow, DueDay: i.DueDay, Overdue: i.DueDay.Before(day)}}
+	return i.Amount - i.MetNow
 }
 
-// items reads a book's expectations of a kind that were open at some time of the period, in the order of their days.
+// open gives what is missing of the item at the end of a day, nothing where it came.
+func (i item) open(day calendar.Date) []OpenItem {
+	left := i.left(day)
+	if left == 0 {
+		return nil
+	}
+	return []OpenItem{{Ref: i.Ref, Amount: left, DueDay: i.DueDay, Overdue: !i.DueDay.IsZero() && i.DueDay.Before(day)}}
+}
+
+// items reads a book's expectations of a kind that were open at some time of the period, or met before they began, in
+// the order of their days.
 func (p *proof) items(ctx context.Context, book string, kind expectation.Kind) ([]item, error) {
 	rows, err := p.tx.Query(ctx, `
 		SELECT e.partner, e.ref, e.amount, e.day, e.due_day, m.before, m.now, e.met, m.last
@@ -42,7 +53,7 @@ func (p *proof) items(ctx context.Context, book string, kind expectation.Kind) (
 			       coalesce(max(met), 0)::bigint AS last
 			FROM gateway.expectation_met WHERE book = $1 AND kind = $2 AND ref = e.ref
 		) m
-		WHERE e.book = $1 AND e.kind = $2 AND e.day <= $4 AND e.created_at <= $5
+		WHERE e.book = $1 AND e.kind = $2 AND (e.day <= $4 OR m.now > 0) AND e.created_at <= $5
 		  -- what came before the period is settled for good, unless somebody laid hands on it
 		  AND (m.before < e.amount OR e.day > $3 OR e.met <> m.last)
 		ORDER BY e.day, e.ref COLLATE "C"`, book, kind, p.before(), p.day, p.at)
