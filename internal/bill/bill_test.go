@@ -153,7 +153,7 @@ func TestTheSameNumberIsTheSameBill(t *testing.T) {
 	other := fine("2025-06-02", `{"fine": 900, "late": 9007199254740993}`)
 	other.Payer = "subject-2"
 	for _, q := range []bill.Request{
-		fine("2025-06-03", `{"fine": 900, "late": 9007199254740993}`), fine("2025-06-02", `{"fine": 900, "late": 9007199254740992}`),
+		fine("2025-06-01", `{"fine": 900, "late": 9007199254740993}`), fine("2025-06-02", `{"fine": 900, "late": 9007199254740992}`),
 		fine("2025-06-02", `{"fine": 900, "late": 9007199254740993} x`), fine("2025-06-02", ``), other,
 	} {
 		r.refuses(q, problem.Conflict, "another bill")
@@ -166,6 +166,11 @@ func TestTheSameNumberIsTheSameBill(t *testing.T) {
 	q := fine("2025-06-02", `{}`)
 	q.SourceRef = "d-2"
 	r.refuses(q, problem.Refused, "no certain amount")
+}
+
+func TestABillOfADayToComeIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.refuses(fine("2025-06-03", `{"fine": 900}`), problem.Invalid, "lies ahead")
 }
 
 func TestAnExpiredBillIsIssuedAgain(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"exchequer/internal/audit"
 	"exchequer/internal/authn"
+	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/pg"
@@ -27,14 +28,17 @@ const maxText = 64
 
 // Issue makes a bill from a quote, or returns the one that was made from the same issuer's number. When that one is
 // unpaid and its amount no longer holds, a new edition takes its place, unless a payment of it is still under way.
-// Errors: what the quote refuses; Invalid for a source_ref or payer that is missing, too long or not plain text;
-// Conflict when the number was used for something else.
+// Errors: what the quote refuses; Invalid for a source_ref or payer that is missing, too long or not plain text, and for
+// a date that lies ahead; Conflict when the number was used for something else.
 func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, error) {
 	if err := checkText("source_ref", r.SourceRef); err != nil {
 		return Bill{}, err
 	}
 	if err := checkText("payer", r.Payer); err != nil {
 		return Bill{}, err
+	}
+	if r.Date.After(calendar.DayOf(s.clock.Now())) {
+		return Bill{}, problem.AtField(problem.Invalid, "date", "a bill is for what is owed by now: its date lies ahead")
 	}
 	if len(bytes.TrimSpace(r.Inputs)) == 0 {
 		r.Inputs = json.RawMessage("{}")
