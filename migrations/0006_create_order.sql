@@ -61,7 +61,6 @@ CREATE TABLE gateway.claim (
     attempt      text NOT NULL,
     CONSTRAINT claim_one_live_attempt PRIMARY KEY (book, bill)
 );
-CREATE INDEX claim_by_attempt ON gateway.claim (book, attempt);
 
 -- What an attempt brought to a book; refunds are taken from here and never exceed it.
 CREATE TABLE gateway.payment (
@@ -115,7 +114,7 @@ CREATE TABLE gateway.notification (
     id          bigint      GENERATED ALWAYS AS IDENTITY,
     provider    text        NOT NULL,
     method      text        NOT NULL,
-    raw_query   text        NOT NULL,
+    raw_query   bytea       NOT NULL,  -- as it came: nothing promises that it is text
     header      jsonb       NOT NULL,
     body        bytea       NOT NULL,
     received_at timestamptz NOT NULL,

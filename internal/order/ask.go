@@ -6,9 +6,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/finding"
+	"exchequer/internal/money"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
+	"exchequer/internal/reference"
 	"exchequer/providers"
 )
 
@@ -25,11 +28,8 @@ func (s *Service) HandleAsk(ctx context.Context, j outbox.Job) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.ask(ctx, a)
-	if err != nil {
-		return err
-	}
-	return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	w := s.ask(ctx, a)
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		if err := s.applyTx(ctx, tx, a.Book, []word{w}); err != nil {
 			return err
 		}
@@ -42,31 +42,41 @@ func (s *Service) HandleAsk(ctx context.Context, j outbox.Job) error {
 		}
 		return outbox.RescheduleTx(ctx, tx, j, s.nextAsk(a))
 	})
+	if err != nil {
+		return s.notApplied(ctx, a.Book, "answer on "+a.Ref, err)
+	}
+	return nil
 }
 
 // ask calls the provider, outside any transaction, and turns its answer into a word. What it cannot say now is a
 // word that changes nothing: the attempt stays as it is and is asked about again.
-func (s *Service) ask(ctx context.Context, a Attempt) (word, error) {
+func (s *Service) ask(ctx context.Context, a Attempt) word {
 	w := word{Attempt: a.Ref}
 	q, ok := s.Providers[a.Provider].(providers.Querier)
 	if !ok {
-		return w, nil
+		return w
 	}
+	at := s.now() // before the question: its answer may be older than the clock after it
 	o, err := q.Query(ctx, providers.Inquiry{Reference: a.Ref, Merchant: a.Merchant, ProviderID: a.ProviderID, Created: a.CreatedAt})
 	if err != nil {
 		// Not knowing is a state: no error of a question ever becomes a failure of the payment.
 		s.Log.WarnContext(ctx, "provider could not be asked", "attempt", a.Ref, "provider", a.Provider, "error", err)
-		return w, nil
+		return w
+	}
+	if o.Reference != a.Ref || o.Merchant != a.Merchant || o.Currency != money.VND {
+		w.found = append(w.found, finding.Finding{Book: a.Book, Kind: finding.WrongAnswer, Subject: a.Ref, Detail: map[string]string{
+			"provider": a.Provider, "reference": o.Reference, "merchant": o.Merchant, "currency": o.Currency}})
+		return w
 	}
 	if o.Kind == providers.Succeeded && o.Amount <= 0 {
-		s.Log.ErrorContext(ctx, "provider says paid and names no amount", "attempt", a.Ref, "provider", a.Provider)
-		return w, nil
+		w.found = append(w.found, wrongAmount(a, o.Amount))
+		return w
 	}
 	w.Seen, w.event = o, event(o.Kind)
-	if o.Kind == providers.NotKnown && s.now().After(a.ExpiresAt.Add(s.Timing.Grace)) {
+	if (o.Kind == providers.NotKnown || o.Kind == providers.Pending) && at.After(a.ExpiresAt.Add(s.Timing.Grace)) {
 		w.event = windowOver
 	}
-	return w, nil
+	return w
 }
 
 // nextAsk spaces the questions: the configured steps first, then ever longer pauses.
@@ -85,17 +95,33 @@ func (s *Service) askSoon(ctx context.Context, a Attempt) error {
 	return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return s.askSoonTx(ctx, tx, a) })
 }
 
+// soon is how long a question that is put up already may take to be due and still serve who looks now.
+const soon = 3 * time.Second
+
+// askSoonTx asks for one question however many look: reading must not pile up work.
 func (s *Service) askSoonTx(ctx context.Context, tx pgx.Tx, a Attempt) error {
 	if a.State.Certain() {
 		return nil
 	}
-	_, err := outbox.EnqueueTx(ctx, tx, outbox.Job{Kind: AskJob, Book: a.Book, Ref: a.Ref, Due: s.now()})
+	var waits bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM gateway.outbox
+		WHERE book = $1 AND kind = $2 AND ref = $3 AND state = 'waiting' AND due <= $4)`,
+		a.Book, AskJob, a.Ref, s.now().Add(soon)).Scan(&waits)
+	if err != nil || waits {
+		return err
+	}
+	_, err = outbox.EnqueueTx(ctx, tx, outbox.Job{Kind: AskJob, Book: a.Book, Ref: a.Ref, Due: s.now()})
 	return err
 }
 
-// ReadReturn reads the query of a browser that comes back from a provider: for showing only, never for a decision.
-// It puts an attempt that is not certain up to be asked about, since its payer is looking.
+// ReadReturn finds the attempt of a browser that comes back from a provider: for showing only. What the browser brings
+// along is not asked for, since the payer can change it; an attempt that is not certain is put up to be asked about
+// instead, for its payer is looking. Invalid for a malformed reference, NotFound for an unknown one.
 func (s *Service) ReadReturn(ctx context.Context, ref string) (Attempt, error) {
+	ref, err := reference.ParseAttempt(ref)
+	if err != nil {
+		return Attempt{}, err
+	}
 	a, err := readAttempt(ctx, s.Pool, ref, "")
 	if err != nil {
 		return Attempt{}, err

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/expectation"
+	"exchequer/internal/finding"
 	"exchequer/internal/money"
+	"exchequer/internal/reference"
 	"exchequer/ledger"
 )
 
@@ -23,6 +26,19 @@ const endOfDay = 24 * time.Hour
 type capture struct {
 	attempt Attempt
 	amount  int64
+}
+
+// billsOf gives the bills that parts of a capture pay in full.
+func billsOf(parts []part) []string {
+	var out []string
+	for _, p := range parts {
+		for _, l := range p.lines {
+			if !slices.Contains(out, l.bill) {
+				out = append(out, l.bill)
+			}
+		}
+	}
+	return out
 }
 
 // part is what a capture brings to one book.
@@ -62,22 +78,25 @@ func (p part) total() int64 {
 
 // captureTx books captures: each bill takes what it still owes, the rest is the payer's excess (rows 1, 10 and 11),
 // and waits for the provider to pay it over.
-func (s *Service) captureTx(ctx context.Context, tx pgx.Tx, captures []capture) error {
-	if len(captures) == 0 {
+func (s *Service) captureTx(ctx context.Context, tx pgx.Tx, out *outcome) error {
+	if len(out.captures) == 0 {
 		return nil
 	}
-	items, bills, err := lockBillsTx(ctx, tx, captures)
+	items, bills, err := lockBillsTx(ctx, tx, out.captures)
 	if err != nil {
 		return err
 	}
 	var txs []ledger.Transaction
 	var waits []expectation.Expectation
-	for _, c := range captures {
-		day, err := s.Calendar.BusinessDay(c.occurred(s.now()), endOfDay)
+	paid := make([][]string, len(out.captures))
+	for i, c := range out.captures {
+		parts := allocate(c, items[c.attempt.Ref], bills, s.now())
+		paid[i] = billsOf(parts)
+		day, err := s.effectiveDay(c, parts, out)
 		if err != nil {
 			return err
 		}
-		for _, p := range allocate(c, items[c.attempt.Ref], bills, s.now()) {
+		for _, p := range parts {
 			made, err := booking.PaymentConfirmed{
 				Head: booking.Head{Reference: c.attempt.Ref, Occurred: c.occurred(s.now()), Day: day},
 				Book: p.book, Channel: c.attempt.Provider, Lines: p.payables(), Excess: p.excess,
@@ -98,10 +117,34 @@ func (s *Service) captureTx(ctx context.Context, tx pgx.Tx, captures []capture) 
 	if err != nil {
 		return err
 	}
-	if err := s.expectTx(ctx, tx, waits, days); err != nil {
+	if err := s.expectTx(ctx, tx, waits, days, out); err != nil {
 		return err
 	}
-	return s.payBillsTx(ctx, tx, captures, items, bills)
+	for i, c := range out.captures {
+		if err := s.payBillsTx(ctx, tx, c, items[c.attempt.Ref], paid[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// effectiveDay gives the business day of a capture. Where the calendar does not say whether its day is worked, the day
+// itself stands: money that is there must be booked, and a person is asked to complete the calendar.
+func (s *Service) effectiveDay(c capture, parts []part, out *outcome) (calendar.Date, error) {
+	at := c.occurred(s.now())
+	day, err := s.Calendar.BusinessDay(at, endOfDay)
+	if !errors.Is(err, calendar.ErrNotOnFile) {
+		return day, err
+	}
+	day = calendar.DayOf(at)
+	for _, p := range parts {
+		out.found = append(out.found, calendarGap(p.book, day))
+	}
+	return day, nil
+}
+
+func calendarGap(book string, day calendar.Date) finding.Finding {
+	return finding.Finding{Book: book, Kind: finding.CalendarGap, Subject: day.String(), Detail: map[string]string{"day": day.String()}}
 }
 
 func (c capture) occurred(now time.Time) time.Time {
@@ -202,8 +245,9 @@ func (s *Service) postTx(ctx context.Context, tx pgx.Tx, txs []ledger.Transactio
 	return days, nil
 }
 
-// expectTx writes what the provider owes now, by the day on which it was booked.
-func (s *Service) expectTx(ctx context.Context, tx pgx.Tx, waits []expectation.Expectation, days map[[2]string]calendar.Date) error {
+// expectTx writes what the provider owes now, by the day on which it was booked. Past the calendar on file no deadline
+// is computed.
+func (s *Service) expectTx(ctx context.Context, tx pgx.Tx, waits []expectation.Expectation, days map[[2]string]calendar.Date, out *outcome) error {
 	for i := range waits {
 		w := &waits[i]
 		w.Day = days[[2]string{w.Book, w.Ref}]
@@ -211,7 +255,12 @@ func (s *Service) expectTx(ctx context.Context, tx pgx.Tx, waits []expectation.E
 		if err != nil {
 			return err
 		}
-		if w.DueDay, err = s.Calendar.Add(w.Day, contract.DueBusinessDays); err != nil {
+		w.DueDay, err = s.Calendar.Add(w.Day, contract.DueBusinessDays)
+		if errors.Is(err, calendar.ErrNotOnFile) {
+			out.found = append(out.found, calendarGap(w.Book, w.Day))
+			w.DueDay, err = calendar.Date{}, nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -230,31 +279,36 @@ func (s *Service) paidTx(ctx context.Context, tx pgx.Tx, c capture, p part) erro
 	return tx.SendBatch(ctx, &b).Close()
 }
 
-// payBillsTx stores the bills that were paid and closes each order whose bills all are.
-func (s *Service) payBillsTx(ctx context.Context, tx pgx.Tx, captures []capture, items map[string][]Item, bills map[string]*bill.Bill) error {
-	done := make(map[string]bool)
-	for _, c := range captures {
-		open := 0
-		for _, it := range items[c.attempt.Ref] {
-			b := bills[it.Bill]
-			if b.State != bill.Paid {
-				open++
-			}
-			if b.State == bill.Paid && !done[b.Ref] {
-				done[b.Ref] = true
-				if err := bill.PayTx(ctx, tx, b.Book, b.Ref); err != nil {
-					return err
-				}
-			}
-		}
-		if open > 0 {
-			continue
-		}
-		_, err := tx.Exec(ctx, `UPDATE gateway.payment_order SET state = $3, updated_at = $4 WHERE book = $1 AND ref = $2 AND state = $5`,
-			c.attempt.Book, c.attempt.Order, Paid, s.now(), Open)
-		if err != nil {
+// payBillsTx stores the bills that a capture paid, and closes its order when no bill of it is left that another payment,
+// or nobody, has paid.
+func (s *Service) payBillsTx(ctx context.Context, tx pgx.Tx, c capture, items []Item, paid []string) error {
+	for _, ref := range paid {
+		if err := bill.PayTx(ctx, tx, reference.Book(ref), ref); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(paid) == 0 {
+		return nil
+	}
+	for _, it := range items {
+		if slices.Contains(paid, it.Bill) {
+			continue
+		}
+		ours, err := paidByOrderTx(ctx, tx, c.attempt.Order, it)
+		if err != nil || !ours {
+			return err
+		}
+	}
+	return s.changeOrderTx(ctx, tx, c.attempt.Book, c.attempt.Order, allPaid)
+}
+
+// paidByOrderTx reports whether an attempt of the order has paid a bill of it.
+func paidByOrderTx(ctx context.Context, tx pgx.Tx, order string, it Item) (paid bool, err error) {
+	attempts := make([]string, reference.MaxAttempts)
+	for i := range attempts {
+		attempts[i] = reference.Attempt(order, i)
+	}
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM gateway.payment_line WHERE book = $1 AND attempt = ANY($2) AND bill = $3)`,
+		it.Book, attempts, it.Bill).Scan(&paid)
+	return paid, err
 }

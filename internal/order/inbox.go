@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/booking"
 	"exchequer/internal/finding"
+	"exchequer/internal/money"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
@@ -73,7 +73,7 @@ func (s *Service) judge(ctx context.Context, p providers.Provider, n providers.N
 		m.verdict = providers.UnknownOrder
 	case err != nil:
 		return m, err
-	case o.Amount != m.attempt.Amount || o.Currency != "VND":
+	case !fits(o, m.attempt):
 		m.verdict = providers.AmountDiffers
 	default:
 		if _, moves := next(m.attempt.State, event(o.Kind)); !moves {
@@ -81,6 +81,15 @@ func (s *Service) judge(ctx context.Context, p providers.Provider, n providers.N
 		}
 	}
 	return m, nil
+}
+
+// fits reports whether an observation speaks of the amount that was asked for. A payment that was not made may come
+// without an amount; one that was made may not.
+func fits(o providers.Observation, a Attempt) bool {
+	if o.Amount == 0 && o.Kind != providers.Succeeded {
+		return true
+	}
+	return o.Amount == a.Amount && o.Currency == money.VND
 }
 
 // attemptSeen finds the attempt an observation is about. Another provider's attempt is as unknown as none.
@@ -118,7 +127,7 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, m message) error {
 	_, err = tx.Exec(ctx, `
 		INSERT INTO gateway.notification (book, provider, method, raw_query, header, body, received_at, verdict, attempt, observation, state)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		book, m.provider, m.raw.Method, m.raw.RawQuery, header, body, now, m.verdict, m.attempt.Ref, m.seen, state)
+		book, m.provider, m.raw.Method, []byte(m.raw.RawQuery), header, body, now, m.verdict, m.attempt.Ref, m.seen, state)
 	if err != nil {
 		return err
 	}
@@ -132,33 +141,37 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, m message) error {
 // refuseTx writes the finding of a refused notification. A wrong amount puts the attempt up to be asked about at
 // once: the provider's answer to a question decides, not the message.
 func (s *Service) refuseTx(ctx context.Context, tx pgx.Tx, book string, m message) error {
-	kinds := map[providers.Verdict]finding.Kind{
-		providers.BadSignature: finding.BadSignature, providers.Malformed: finding.Malformed,
-		providers.UnknownOrder: finding.UnknownOrder, providers.AmountDiffers: finding.WrongAmount,
+	if m.verdict == providers.AmountDiffers {
+		if err := s.askSoonTx(ctx, tx, m.attempt); err != nil {
+			return err
+		}
+		return finding.WriteTx(ctx, tx, wrongAmount(m.attempt, m.seen.Amount), s.now())
 	}
-	kind, ok := kinds[m.verdict]
+	kind, ok := junk[m.verdict]
 	if !ok {
 		return nil
 	}
 	// The provider's retries are the same message: one finding that counts up, not one a retry.
 	sum := sha256.Sum256(append([]byte(m.provider+m.raw.Method+m.raw.RawQuery), m.raw.Body...))
 	f := finding.Finding{Book: book, Kind: kind, Subject: hex.EncodeToString(sum[:8]), Detail: map[string]string{"provider": m.provider}}
-	if m.attempt.Ref != "" {
-		f.Subject = m.attempt.Ref
-		f.Detail["asked"] = fmt.Sprint(m.attempt.Amount)
-		f.Detail["notified"] = fmt.Sprint(m.seen.Amount)
-		if err := s.askSoonTx(ctx, tx, m.attempt); err != nil {
-			return err
-		}
-	}
-	return finding.WriteTx(ctx, tx, f, s.now())
+	return finding.WriteCappedTx(ctx, tx, f, s.now())
 }
 
-// kept drops the headers that identify a person or a secret; a provider's own headers may carry its signature.
+// junk are the verdicts on messages that anybody can send.
+var junk = map[providers.Verdict]finding.Kind{
+	providers.BadSignature: finding.BadSignature, providers.Malformed: finding.Malformed, providers.UnknownOrder: finding.UnknownOrder,
+}
+
+// keptHeaders are what a message is read by and signed with. Everything else may name a person or hold a secret, under
+// names that proxies make up.
+var keptHeaders = []string{"Content-Type", "Content-Digest", "Date", "Digest", "Signature", "Signature-Input", "User-Agent", "X-Request-Id", "X-Signature"}
+
 func kept(h http.Header) http.Header {
-	out := h.Clone()
-	for _, name := range []string{"Authorization", "Cookie", "X-Forwarded-For", "X-Real-Ip", "Forwarded"} {
-		out.Del(name)
+	out := make(http.Header)
+	for _, name := range keptHeaders {
+		if v := h.Values(name); len(v) > 0 {
+			out[name] = v
+		}
 	}
 	return out
 }

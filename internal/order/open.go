@@ -70,7 +70,13 @@ func (s *Service) draftTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, ref
 	if len(found) != len(bills) {
 		return Order{}, problem.AtField(problem.Invalid, "bills", "a bill is named twice")
 	}
+	locked := make(map[string]bill.Bill, len(found))
 	for _, b := range found {
+		locked[b.Ref] = b
+	}
+	// The bills were locked in their own order; the order keeps its client's, by which a payment is spread over them.
+	for _, ref := range bills {
+		b := locked[ref]
 		if err := actor.Require(b.Book, authn.Client, authn.Payer); err != nil {
 			return Order{}, err
 		}
@@ -110,8 +116,8 @@ func (s *Service) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o 
 	return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "order.open", Book: o.Book, Subject: o.Ref}, o.CreatedAt)
 }
 
-// Get finds an order with its bills and attempts. An attempt that is not certain is put up to be asked about now: who
-// reads wants to know. NotFound for an unknown reference, and for one of another client.
+// Get finds an order with its bills and attempts. An attempt whose outcome is unknown is put up to be asked about now: who
+// reads wants to know. NotFound for an unknown reference, and for one the actor has no right to.
 func (s *Service) Get(ctx context.Context, actor authn.Actor, typed string) (Order, error) {
 	ref, err := reference.Parse(typed)
 	if err != nil {
@@ -134,16 +140,23 @@ func (s *Service) Get(ctx context.Context, actor authn.Actor, typed string) (Ord
 	return o, nil
 }
 
-// mayRead hides an order from another client as if it were not there.
+// mayRead hides an order from whoever has no right to it as if it were not there: a client or payer sees its own, an
+// officer or treasury staff those of their books.
 func mayRead(actor authn.Actor, o Order) error {
-	switch actor.Role {
-	case authn.Client, authn.Payer:
-		if o.Client != actor.ID {
-			return unknownOrder(o.Ref)
-		}
-		return nil
+	own := actor.Role != authn.Client && actor.Role != authn.Payer || o.Client == actor.ID
+	if actor.ID != "" && (!own || !actor.MayActOn(o.Book)) {
+		return unknownOrder(o.Ref)
 	}
-	return actor.Require(o.Book, authn.Officer, authn.Treasury)
+	return actor.Require(o.Book, authn.Client, authn.Payer, authn.Officer, authn.Treasury)
+}
+
+// mayDrive lets only the client or payer whose order it is start and abandon attempts: to see a payment is not to decide
+// how it is paid.
+func mayDrive(actor authn.Actor, o Order) error {
+	if err := mayRead(actor, o); err != nil {
+		return err
+	}
+	return actor.Require(o.Book, authn.Client, authn.Payer)
 }
 
 func unknownOrder(ref string) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"exchequer/internal/booking"
+	"exchequer/internal/finding"
 	"exchequer/internal/order"
 	"exchequer/internal/problem"
 	"exchequer/internal/reference"
@@ -59,8 +60,6 @@ func TestBothAttemptsSucceedAndTheSecondIsExcess(t *testing.T) {
 	o := r.open(r.bill("D1", 900_000, 0))
 	first := r.start(o, "k1")
 	r.fault(simulator.Fault{TxnRef: first.Ref, Kind: simulator.IPNLate})
-	r.choose(first, "pay")
-	r.notify()
 	if _, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "vnpay", Key: "k2"}); problem.CodeOf(err) != problem.Conflict {
 		t.Fatalf("a second attempt beside a live one: %v", err)
 	}
@@ -69,6 +68,7 @@ func TestBothAttemptsSucceedAndTheSecondIsExcess(t *testing.T) {
 	}
 	second := r.start(o, "k2")
 	r.choose(second, "pay")
+	r.choose(first, "pay") // its page is still open in another tab
 	r.notify()
 	// The first attempt is still watched: the janitor finds that it was paid.
 	r.ask(first)
@@ -215,7 +215,11 @@ func TestWhatDoesNotFitTheBillIsExcess(t *testing.T) {
 			o := r.open(r.bill("D1", 100_000, 0))
 			a, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "willed", Key: "k"})
 			r.must(err)
-			r.told(a, providers.Observation{Kind: providers.Succeeded, Amount: tc.took, Occurred: r.clock.Now().Add(tc.late)}, nil)
+			r.clock.advance(tc.late)
+			r.told(a, providers.Observation{Kind: providers.Succeeded, Amount: tc.took, Occurred: r.clock.Now()}, nil)
+			if n := r.findings(finding.WrongAmount); n != map[bool]int{true: 1}[tc.took != 100_000] {
+				t.Errorf("%d findings of a wrong amount", n)
+			}
 			if n := r.net("HNI", booking.Payable("KBNN-HNI", "4252")); n != tc.payable {
 				t.Errorf("payable %d, want %d", n, tc.payable)
 			}
@@ -305,6 +309,9 @@ func TestOneBadNotificationDoesNotHoldUpItsNeighbours(t *testing.T) {
 	}
 	if n := r.count(`SELECT count(*) FROM gateway.notification WHERE state = 'received'`); n != 1 {
 		t.Errorf("%d notifications wait", n)
+	}
+	if n := r.findings(finding.NotApplied); n != 1 {
+		t.Errorf("%d findings of what could not be applied", n)
 	}
 }
 

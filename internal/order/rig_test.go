@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
+	"exchequer/internal/finding"
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg/pgtest"
@@ -67,9 +69,13 @@ func (f fixed) Quote(r fee.Request) (*fee.Quote, error) {
 	if err := json.Unmarshal(r.Inputs, &in); err != nil {
 		return nil, err
 	}
+	lines := map[string][]fee.Line{
+		"traffic_fine":          {{Code: "fine", Charge: "fine", Amount: in.Amount}, {Code: "late", Charge: "late_charge", Amount: in.Late}},
+		"driving_licence":       {{Code: "licence", Charge: "licence_fee", Amount: in.Amount}},
+		"electricity_household": {{Code: "use", Charge: "electricity", Amount: in.Amount}},
+	}
 	return &fee.Quote{Service: r.Service, Date: r.Date, TotalVND: in.Amount + in.Late, ScheduleHash: "test",
-		ValidUntil: f.clock.Now().Add(2 * time.Hour),
-		Lines:      []fee.Line{{Code: "fine", Charge: "fine", Amount: in.Amount}, {Code: "late", Charge: "late_charge", Amount: in.Late}}}, nil
+		ValidUntil: f.clock.Now().Add(2 * time.Hour), Lines: lines[r.Service]}, nil
 }
 
 // rig is the order service on a real database, with VNPAY's simulator behind HTTP.
@@ -155,8 +161,14 @@ func (r *rig) receive(w http.ResponseWriter, q *http.Request) {
 // bill issues a traffic fine of an amount with a late charge.
 func (r *rig) bill(source string, amount, late int64) bill.Bill {
 	r.Helper()
+	return r.billFor("traffic_fine", source, amount, late)
+}
+
+// billFor issues a bill of another service, and so of another book.
+func (r *rig) billFor(service, source string, amount, late int64) bill.Bill {
+	r.Helper()
 	in, _ := json.Marshal(map[string]int64{"Amount": amount, "Late": late})
-	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "traffic_fine", SourceRef: source, Payer: "subject-1",
+	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: service, SourceRef: source, Payer: "subject-1",
 		Date: calendar.DayOf(r.clock.Now()), Inputs: in})
 	r.must(err)
 	return b
@@ -231,8 +243,38 @@ func (r *rig) ask(a order.Attempt) {
 // told asks the provider at will about an attempt, which answers with an observation.
 func (r *rig) told(a order.Attempt, o providers.Observation, err error) {
 	r.Helper()
-	r.bank.query = func() (providers.Observation, error) { return o, err }
+	r.bank.query = func() (providers.Observation, error) { return about(a, o), err }
 	r.ask(a)
+}
+
+// about completes an observation of an attempt where the test does not say otherwise.
+func about(a order.Attempt, o providers.Observation) providers.Observation {
+	o.Reference, o.Merchant, o.Currency = cmp.Or(o.Reference, a.Ref), cmp.Or(o.Merchant, a.Merchant), cmp.Or(o.Currency, "VND")
+	return o
+}
+
+// willed starts an attempt of an order at the provider at will.
+func (r *rig) willed(o order.Order, key string) order.Attempt {
+	r.Helper()
+	a, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "willed", Key: key})
+	r.must(err)
+	return a
+}
+
+// says lets the provider at will notify, and gives the verdict with which the message was recorded.
+func (r *rig) says(a order.Attempt, o providers.Observation) (verdict string) {
+	r.Helper()
+	r.bank.read = about(a, o)
+	_, err := r.orders.Receive(ctx, "willed", providers.Notification{Method: "POST"})
+	r.must(err)
+	r.must(r.pool.QueryRow(ctx, `SELECT verdict FROM gateway.notification ORDER BY id DESC LIMIT 1`).Scan(&verdict))
+	return verdict
+}
+
+// findings counts the findings of a kind.
+func (r *rig) findings(kind finding.Kind) int {
+	r.Helper()
+	return r.count(`SELECT count(*) FROM gateway.finding WHERE kind = $1`, kind)
 }
 
 func (r *rig) attempt(o order.Order, i int) order.Attempt {
@@ -272,8 +314,9 @@ func (r *rig) verified() {
 
 // atWill is a provider whose answers the test chooses: for what a well-behaved provider never shows.
 type atWill struct {
-	start error
-	read  providers.Observation
+	start   error
+	read    providers.Observation
+	readErr error
 	query func() (providers.Observation, error)
 }
 
@@ -283,7 +326,7 @@ func (w *atWill) Start(context.Context, providers.Payment) (providers.Action, er
 	return providers.Action{Kind: providers.Redirect, URL: "https://provider.example/pay"}, w.start
 }
 
-func (w *atWill) Read(providers.Notification) (providers.Observation, error) { return w.read, nil }
+func (w *atWill) Read(providers.Notification) (providers.Observation, error) { return w.read, w.readErr }
 
 func (*atWill) Answer(providers.Verdict) providers.Reply {
 	return providers.Reply{Status: http.StatusOK}

@@ -11,6 +11,7 @@ import (
 	"exchequer/internal/audit"
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
+	"exchequer/internal/catalog"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
@@ -65,7 +66,7 @@ func (s *Service) claim(ctx context.Context, actor authn.Actor, r StartRequest) 
 		if err != nil {
 			return err
 		}
-		if err := mayRead(actor, o); err != nil {
+		if err := mayDrive(actor, o); err != nil {
 			return err
 		}
 		had, err := attemptOf(ctx, tx, o, request)
@@ -99,7 +100,7 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o O
 	if err := s.startable(ctx, tx, o); err != nil {
 		return Attempt{}, err
 	}
-	contract, err := s.Catalog.Contract(r.Provider, o.Book)
+	contract, err := s.contractFor(r.Provider, o)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -122,6 +123,23 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o O
 		return Attempt{}, err
 	}
 	return a, audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt.start", Book: a.Book, Subject: a.Ref}, now)
+}
+
+// contractFor finds the one contract under which a provider can collect for all bills of an order. One terminal takes
+// the whole amount, so a book without a contract, or with another terminal or other terms, could never be settled.
+func (s *Service) contractFor(provider string, o Order) (catalog.Contract, error) {
+	home, err := s.Catalog.Contract(provider, o.Book)
+	if err != nil {
+		return catalog.Contract{}, err
+	}
+	for _, it := range o.Items {
+		c, err := s.Catalog.Contract(provider, it.Book)
+		if err != nil || c.Merchant != home.Merchant || c.Settlement != home.Settlement {
+			return catalog.Contract{}, problem.AtField(problem.Conflict, "provider",
+				"%s cannot collect for books %s and %s in one payment: pay these bills in separate orders", provider, o.Book, it.Book)
+		}
+	}
+	return home, nil
 }
 
 // startable refuses a new attempt unless the order is open, none of its attempts is live and its bills can be paid.
@@ -203,43 +221,58 @@ func notTaken(a Attempt) error {
 	return problem.New(problem.Unavailable, "%s did not take the payment: try again as a new request or choose another way to pay", a.Provider)
 }
 
-// Abandon lets the payer turn to another provider: the claims are released, and the attempt is still watched until
-// its provider's word is certain. An attempt that is certain or abandoned already is returned as it is. Conflict when
-// it is authorised.
+// Abandon lets the payer turn to another provider. The provider is asked first: what it knows for certain is applied and
+// returned, and only an attempt that is still uncertain is abandoned. Its claims are released then, and it is watched
+// until its provider's word is certain. No provider can be told to cancel yet. Conflict when it is authorised.
 func (s *Service) Abandon(ctx context.Context, actor authn.Actor, ref string) (Attempt, error) {
 	ref, err := reference.ParseAttempt(strings.ToUpper(ref))
 	if err != nil {
 		return Attempt{}, err
 	}
-	var a Attempt
+	o, err := readOrder(ctx, s.Pool, reference.Order(ref), "")
+	if err != nil {
+		return Attempt{}, err
+	}
+	if err := mayDrive(actor, o); err != nil {
+		return Attempt{}, err
+	}
+	a, err := readAttempt(ctx, s.Pool, ref, "")
+	if err != nil || a.State.Certain() {
+		return a, err
+	}
+	w := s.ask(ctx, a)
 	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		o, err := readOrder(ctx, tx, reference.Order(ref), " FOR UPDATE")
+		if err := s.applyTx(ctx, tx, a.Book, []word{w}); err != nil {
+			return err
+		}
+		a, err = lockAttempt(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
-		if err := mayRead(actor, o); err != nil {
-			return err
-		}
-		if a, err = lockAttempt(ctx, tx, ref); err != nil {
-			return err
-		}
-		c, ok := next(a.State, abandon)
-		if !ok {
-			if a.State == Authorised {
-				return problem.New(problem.Conflict, "the money of attempt %s is authorised: it can no longer be abandoned", a.Ref)
-			}
-			return nil
-		}
-		a.State = c.to
-		if err := s.storeTx(ctx, tx, a); err != nil {
-			return err
-		}
-		if err := releaseTx(ctx, tx, a); err != nil {
-			return err
-		}
-		return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt.abandon", Book: a.Book, Subject: a.Ref}, s.now())
+		return s.abandonTx(ctx, tx, actor, &a)
 	})
 	return a, err
+}
+
+func (s *Service) abandonTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, a *Attempt) error {
+	c, ok := next(a.State, abandon)
+	if !ok {
+		if a.State == Authorised {
+			return problem.New(problem.Conflict, "the money of attempt %s is authorised: it can no longer be abandoned", a.Ref)
+		}
+		return nil
+	}
+	a.State = c.to
+	if err := s.storeTx(ctx, tx, *a); err != nil {
+		return err
+	}
+	if err := releaseTx(ctx, tx, *a); err != nil {
+		return err
+	}
+	if err := s.askSoonTx(ctx, tx, *a); err != nil {
+		return err
+	}
+	return audit.WriteTx(ctx, tx, actor, audit.Act{Action: "attempt.abandon", Book: a.Book, Subject: a.Ref}, s.now())
 }
 
 func lockAttempt(ctx context.Context, tx pgx.Tx, ref string) (Attempt, error) {

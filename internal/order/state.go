@@ -1,12 +1,18 @@
 package order
 
-import "exchequer/providers"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/providers"
+)
 
 // AttemptState is how far an attempt is.
 type AttemptState string
 
 // The states of an attempt. AttemptExpired is our word and never a provider's: it is set only after the provider was
-// asked past the window and knew no payment.
+// asked past the window and knew no payment, or one that nobody had finished.
 const (
 	Created          AttemptState = "created"
 	Pending          AttemptState = "pending"
@@ -28,7 +34,8 @@ const (
 	refused    event = "refused"     // the provider certainly did not take it
 	unclear    event = "unclear"     // it may have
 	abandon    event = "abandon"     // the payer turned to another provider
-	windowOver event = "window_over" // asked past the window: the provider knows no payment
+	windowOver event = "window_over" // asked past the window: the provider knows no payment, or one that was never finished
+	authorised event = event(providers.Authorised)
 	pending    event = event(providers.Pending)
 	succeeded  event = event(providers.Succeeded)
 	failed     event = event(providers.Failed)
@@ -58,16 +65,16 @@ type change struct {
 var changes = map[AttemptState]map[event]change{
 	Created: {
 		started: {Pending, keep}, refused: {Failed, release}, unclear: {Unknown, keep}, pending: {Pending, keep},
-		succeeded: {Succeeded, book}, failed: {Failed, release}, cancelled: {AttemptCancelled, release},
+		authorised: {Authorised, keep}, succeeded: {Succeeded, book}, failed: {Failed, release}, cancelled: {AttemptCancelled, release},
 		reversed: {AttemptReversed, release}, abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
 	},
 	Pending: {
-		unclear: {Unknown, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
+		unclear: {Unknown, keep}, authorised: {Authorised, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
 		cancelled: {AttemptCancelled, release}, reversed: {AttemptReversed, release},
 		abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
 	},
 	Unknown: {
-		started: {Pending, keep}, pending: {Pending, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
+		started: {Pending, keep}, pending: {Pending, keep}, authorised: {Authorised, keep}, succeeded: {Succeeded, book}, failed: {Failed, release},
 		cancelled: {AttemptCancelled, release}, reversed: {AttemptReversed, release},
 		abandon: {Abandoned, release}, windowOver: {AttemptExpired, release},
 	},
@@ -76,7 +83,8 @@ var changes = map[AttemptState]map[event]change{
 		succeeded: {Succeeded, book}, failed: {Failed, release}, cancelled: {AttemptCancelled, release},
 		reversed: {AttemptReversed, release},
 	},
-	// Abandoned is still watched until the provider's word is certain.
+	// Abandoned is still watched until the provider's word is certain. Its claims are given back, so being authorised
+	// does not bring it back to life.
 	Abandoned: {
 		succeeded: {Succeeded, book}, failed: {Failed, keep}, cancelled: {AttemptCancelled, keep},
 		reversed: {AttemptReversed, keep}, windowOver: {AttemptExpired, keep},
@@ -85,13 +93,44 @@ var changes = map[AttemptState]map[event]change{
 	AttemptCancelled: {succeeded: {Succeeded, book}},
 	AttemptExpired:   {succeeded: {Succeeded, book}},
 	Succeeded:        {reversed: {Succeeded, escalate}},
-	AttemptReversed:  {},
+	// A provider may take a reversal back: the money is there, and nothing of it is booked.
+	AttemptReversed: {succeeded: {Succeeded, book}},
 }
 
 // next gives the change an event makes, false when it makes none.
 func next(from AttemptState, e event) (change, bool) {
 	c, ok := changes[from][e]
 	return c, ok
+}
+
+// orderEvent is what can happen to an order.
+type orderEvent string
+
+// allPaid: each of the order's bills was paid in full by this order's own attempts. What came for bills that others had
+// paid is excess and pays no order.
+const allPaid orderEvent = "all_paid"
+
+// orderChanges is every pair of order state and event that means something. Refunds and reversals of booked payments
+// will lead on from paid.
+var orderChanges = map[State]map[orderEvent]State{
+	Open:      {allPaid: Paid},
+	Cancelled: {allPaid: Paid}, // a late success, as with an attempt
+	Expired:   {allPaid: Paid},
+}
+
+// changeOrderTx brings an order whose row is locked on by an event. One that the event does not concern stays as it is.
+func (s *Service) changeOrderTx(ctx context.Context, tx pgx.Tx, book, ref string, e orderEvent) error {
+	var state State
+	err := tx.QueryRow(ctx, `SELECT state FROM gateway.payment_order WHERE book = $1 AND ref = $2`, book, ref).Scan(&state)
+	if err != nil {
+		return err
+	}
+	to, ok := orderChanges[state][e]
+	if !ok {
+		return nil
+	}
+	_, err = tx.Exec(ctx, `UPDATE gateway.payment_order SET state = $3, updated_at = $4 WHERE book = $1 AND ref = $2`, book, ref, to, s.now())
+	return err
 }
 
 // Certain reports whether a state needs no more asking.
