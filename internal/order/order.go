@@ -75,7 +75,7 @@ type Attempt struct {
 // Timing is how long things may take, in the program's clock.
 type Timing struct {
 	Window    time.Duration   // how long a payer has at the provider
-	Grace     time.Duration   // how long after the window a provider may still say "not finished"
+	Grace     time.Duration   // how long after the window "not finished" is still waited for; asked later, the attempt is over
 	AskAfter  []time.Duration // after an attempt's start, when it is asked about; the last step repeats, doubling
 	KeyLease  time.Duration   // how long a request holds its Idempotency-Key
 	KeyKept   time.Duration   // how long its answer is kept

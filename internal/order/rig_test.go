@@ -317,7 +317,7 @@ type atWill struct {
 	start   error
 	read    providers.Observation
 	readErr error
-	query func() (providers.Observation, error)
+	query   func() (providers.Observation, error)
 }
 
 func (*atWill) Name() string { return "willed" }
@@ -326,7 +326,9 @@ func (w *atWill) Start(context.Context, providers.Payment) (providers.Action, er
 	return providers.Action{Kind: providers.Redirect, URL: "https://provider.example/pay"}, w.start
 }
 
-func (w *atWill) Read(providers.Notification) (providers.Observation, error) { return w.read, w.readErr }
+func (w *atWill) Read(providers.Notification) (providers.Observation, error) {
+	return w.read, w.readErr
+}
 
 func (*atWill) Answer(providers.Verdict) providers.Reply {
 	return providers.Reply{Status: http.StatusOK}
