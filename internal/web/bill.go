@@ -29,8 +29,9 @@ type billView struct {
 	offer                         offer
 }
 
-// heldView is the attempt that holds a bill. Next is the provider's address while the payer may still go there; ours
-// says that it was started on these pages, so that it can be given up here.
+// heldView is the attempt that holds a bill. Ours says that it was started on these pages, so that it can be given up
+// here. Next is the provider's address while the payer may still go there; it holds what its opener said of himself
+// (his network address, say), so that of an attempt which another program started is not shown.
 type heldView struct {
 	attempt, next string
 	ours          bool
@@ -144,7 +145,10 @@ func (s *server) holder(ctx context.Context, ref string) (*heldView, error) {
 		return nil, err
 	}
 	_, err = s.Orders.Get(ctx, payer, a.Order)
-	return &heldView{attempt: a.Ref, next: s.nextOf(a), ours: err == nil}, nil
+	if problem.CodeOf(err) == problem.NotFound {
+		return &heldView{attempt: a.Ref}, nil
+	}
+	return &heldView{attempt: a.Ref, next: s.nextOf(a), ours: true}, err
 }
 
 // nextOf is the provider's address of an attempt, while it may still be paid there.

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
 
 	"exchequer/internal/problem"
 )
@@ -54,4 +57,38 @@ func (s *server) judge(r *http.Request, err error) (int, string) {
 
 func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusNotFound, faultPage(in(r.Context()), in(r.Context()).notFound))
+}
+
+// noSuchMethod answers a method that an address does not take (RFC 9110 section 15.5.6 asks for Allow).
+func (s *server) noSuchMethod(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range []string{http.MethodGet, http.MethodPost} {
+			if routes.Match(chi.NewRouteContext(), m, r.URL.Path) {
+				w.Header().Add("Allow", m)
+			}
+		}
+		s.show(w, r, http.StatusMethodNotAllowed, faultPage(in(r.Context()), in(r.Context()).wrongWay))
+	}
+}
+
+// fromElsewhere answers a form that another site sent.
+func (s *server) fromElsewhere(w http.ResponseWriter, r *http.Request) {
+	s.show(w, r, http.StatusForbidden, faultPage(in(r.Context()), in(r.Context()).otherSite))
+}
+
+// recoverPanics answers a panic with the page of a fault. A handler that gave up on its connection on purpose still does.
+func (s *server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler {
+				panic(cause)
+			}
+			s.fail(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+		}()
+		next.ServeHTTP(w, r)
+	})
 }

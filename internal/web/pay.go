@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -17,6 +19,10 @@ import (
 // maxForm bounds a form, in bytes.
 const maxForm = 4 << 10
 
+// formToken is what the token of a form looks like (crypto/rand.Text). Anything else was not made here; it could hold
+// bytes that the database does not take as text.
+var formToken = regexp.MustCompile(`^[0-9A-Z]{26}$`)
+
 // pay opens an order over one bill and starts its attempt, then leads the payer to the provider. The form's token is
 // its idempotency key: sent again, it leads to the same attempt.
 func (s *server) pay(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +31,7 @@ func (s *server) pay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	provider, token := r.PostForm.Get("provider"), r.PostForm.Get("token")
-	if provider == "" || token == "" || len(token) > 64 {
+	if !slices.Contains(s.Providers, provider) || !formToken.MatchString(token) {
 		s.answerBill(w, r, b, http.StatusUnprocessableEntity, in(r.Context()).badForm)
 		return
 	}
@@ -95,6 +101,16 @@ func (s *server) abandon(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/bills/"+b.Ref, http.StatusSeeOther)
 }
 
+// backToBill answers who opens the address of a form as a page, after a language was chosen on the page that answered it.
+func (s *server) backToBill(w http.ResponseWriter, r *http.Request) {
+	ref, err := reference.Parse(chi.URLParam(r, "ref"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/bills/"+ref, http.StatusSeeOther)
+}
+
 // formOf reads a form posted about a bill. Where it cannot, it has answered.
 func (s *server) formOf(w http.ResponseWriter, r *http.Request) (bill.Bill, bool) {
 	b, err := s.Bills.Get(r.Context(), chi.URLParam(r, "ref"))
@@ -110,7 +126,8 @@ func (s *server) formOf(w http.ResponseWriter, r *http.Request) (bill.Bill, bool
 	return b, true
 }
 
-// addressOf is the payer's network address, which some providers ask for. It is passed on and not kept.
+// addressOf is the payer's network address, which some providers ask for. It is passed on; where a provider wants it in
+// the address of its page it stands in the attempt's action as long as that is kept.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

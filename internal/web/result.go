@@ -22,6 +22,8 @@ const (
 // resultView is an attempt as the page of its result shows it.
 type resultView struct {
 	order.Attempt
+	order             order.Order
+	ours              bool // started on these pages: how to go on is shown to nobody else
 	kind, title, lead string
 	excess            int64
 	payload           string // of a QR code, or instructions
@@ -46,7 +48,15 @@ func (s *server) showResult(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v := resultView{Attempt: a, next: s.nextOf(a)}
+	o, err := s.Orders.Get(ctx, pages, a.Order)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	v := resultView{Attempt: a, order: o, ours: o.Client == payer.ID}
+	if v.ours {
+		v.next = s.nextOf(a)
+	}
 	if err := s.fill(ctx, &v); err != nil {
 		s.fail(w, r, err)
 		return
@@ -61,8 +71,10 @@ func (s *server) fill(ctx context.Context, v *resultView) error {
 	switch v.State {
 	case order.Succeeded:
 		return s.fillPaid(ctx, v)
-	case order.Failed, order.AttemptReversed:
+	case order.Failed:
 		v.kind, v.title, v.lead = "bad", t.failedTitle, t.failedLead
+	case order.AttemptReversed:
+		v.kind, v.title, v.lead = "warn", t.reversedTitle, t.reversedLead
 	case order.AttemptCancelled:
 		v.kind, v.title, v.lead = "bad", t.cancelledTitle, t.cancelledLead
 	case order.AttemptExpired:
@@ -75,7 +87,7 @@ func (s *server) fill(ctx context.Context, v *resultView) error {
 		if s.Clock.Now().After(v.ExpiresAt.Add(time.Minute)) {
 			v.refresh = seldom
 		}
-		if v.Action != nil && v.Action.Kind != providers.Redirect {
+		if v.ours && v.Action != nil && v.Action.Kind != providers.Redirect {
 			v.payload = v.Action.Payload
 		}
 	}
@@ -107,11 +119,7 @@ func (s *server) fillPaid(ctx context.Context, v *resultView) error {
 
 // fillBills names the order's bills, and offers to pay again where it has one that can be paid.
 func (s *server) fillBills(ctx context.Context, v *resultView, retry bool) error {
-	o, err := s.Orders.Get(ctx, pages, v.Order)
-	if err != nil {
-		return err
-	}
-	for _, it := range o.Items {
+	for _, it := range v.order.Items {
 		v.bills = append(v.bills, it.Bill)
 	}
 	if !retry || len(v.bills) != 1 {

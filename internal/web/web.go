@@ -84,16 +84,21 @@ type server struct {
 func New(d Deps) http.Handler {
 	s := &server{Deps: d, policy: policy(d.PayOrigins)}
 	r := chi.NewRouter()
-	r.Use(middleware.GetHead, s.headers, speak)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(s.fromElsewhere))
+	r.Use(middleware.GetHead, s.headers, speak, s.recoverPanics, guard.Handler)
 	r.NotFound(s.nowhere)
+	r.MethodNotAllowed(s.noSuchMethod(r))
 	r.Get("/", s.find)
 	r.Get("/bills", s.lookUp)
 	r.Get("/bills/{ref}", s.showBill)
+	r.Get("/bills/{ref}/pay", s.backToBill)
+	r.Get("/bills/{ref}/abandon", s.backToBill)
 	r.Post("/bills/{ref}/pay", s.pay)
 	r.Post("/bills/{ref}/abandon", s.abandon)
 	r.Get("/return/{attempt}", s.showResult)
 	r.Get(stylePath, serveStyle)
-	return detached(http.NewCrossOriginProtection().Handler(r))
+	return detached(r)
 }
 
 // policy is the pages' Content-Security-Policy: a style sheet of our own and forms, nothing else.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -23,9 +24,10 @@ type words struct {
 	stateOpen, statePaid, stateNothing, stateExpired                            string
 	paidText, nothingText, expiredText                                          string
 	payTitle, payWith, payNote                                                  string
-	heldTitle, heldText, heldElsewhere, carryOn, seeState, giveUp               string
+	heldTitle, heldText, heldOver, heldElsewhere, carryOn, seeState, giveUp     string
 	resultTitle, paidTitle, checkTitle, failedTitle, cancelledTitle, overTitle  string
 	paidLead, excessLead, checkLead, failedLead, cancelledLead, overLead        string
+	reversedTitle, reversedLead, wrongWay, otherSite                            string
 	leftTitle, leftLead, again, toBill, toProvider, refresh, provider, attempt  string
 	where, stagePaid, stageBooked, stageSettled, waiting                        string
 	wrongTitle, notFound, ourFault, busy, conflict, unavailable, badForm, stale string
@@ -48,7 +50,8 @@ var vietnamese = words{
 	expiredText: "Số tiền này không còn hiệu lực. Hãy xin thông báo mới ở nơi đã ban hành.",
 	payTitle:    "Nộp tiền", payWith: "Nộp qua", payNote: "Bạn sẽ được chuyển sang trang của đơn vị thanh toán.",
 	heldTitle: "Khoản này đang được thanh toán", heldText: "Một lượt thanh toán đã bắt đầu và chưa kết thúc. Bạn có thể tiếp tục, hoặc bỏ lượt đó rồi thanh toán lại.",
-	heldElsewhere: "Một lượt thanh toán đã bắt đầu ở nơi khác và chưa kết thúc. Hãy kết thúc ở nơi đó.",
+	heldOver:      "Một lượt thanh toán đã bắt đầu và chưa kết thúc. Bạn có thể xem tình trạng, hoặc bỏ lượt đó rồi thanh toán lại.",
+	heldElsewhere: "Một lượt thanh toán đã bắt đầu ở nơi khác và chưa kết thúc. Hãy tiếp tục ở nơi đó; ở đây bạn có thể xem tình trạng.",
 	carryOn:       "Tiếp tục thanh toán", seeState: "Xem tình trạng", giveUp: "Bỏ lượt này và thanh toán lại",
 	resultTitle: "Kết quả thanh toán", paidTitle: "Đã thanh toán", checkTitle: "Đang kiểm tra", failedTitle: "Thanh toán không thành công",
 	cancelledTitle: "Bạn đã hủy thanh toán", overTitle: "Đã hết thời gian thanh toán",
@@ -58,7 +61,10 @@ var vietnamese = words{
 	failedLead:    "Không có khoản tiền nào được ghi nhận. Bạn có thể thanh toán lại hoặc chọn cách khác.",
 	cancelledLead: "Không có khoản tiền nào được ghi nhận. Bạn có thể thanh toán lại hoặc chọn cách khác.",
 	overLead:      "Đơn vị thanh toán không nhận được tiền. Bạn có thể thanh toán lại.",
-	leftTitle:     "Bạn đã bỏ lượt thanh toán này", leftLead: "Nếu tiền vẫn được chuyển qua lượt này, chúng tôi sẽ ghi nhận hoặc hoàn lại.",
+	reversedTitle: "Giao dịch đã bị đảo",
+	reversedLead:  "Ngân hàng có thể đã trừ tiền trong tài khoản của bạn nhưng thanh toán không hoàn tất và ngân hàng sẽ trả lại số tiền đó. Nếu chưa nhận lại được, hãy hỏi ngân hàng và nêu mã lượt thanh toán dưới đây.",
+	wrongWay:      "Không thể mở trang này theo cách đó. Hãy bắt đầu lại từ khoản phải nộp.", otherSite: "Biểu mẫu được gửi từ một trang khác. Hãy mở khoản phải nộp tại đây rồi thử lại.",
+	leftTitle: "Bạn đã bỏ lượt thanh toán này", leftLead: "Nếu tiền vẫn được chuyển qua lượt này, chúng tôi sẽ ghi nhận hoặc hoàn lại.",
 	again: "Thanh toán lại", toBill: "Xem khoản phải nộp", toProvider: "Đến trang thanh toán", refresh: "Cập nhật", provider: "Đơn vị thanh toán", attempt: "Mã lượt thanh toán",
 	where: "Tiền đang ở đâu", stagePaid: "Bạn đã trả tiền", stageBooked: "Đã ghi sổ", stageSettled: "Đơn vị thanh toán đã chuyển tiền", waiting: "đang chờ",
 	wrongTitle: "Chưa thực hiện được", notFound: "Không tìm thấy. Hãy kiểm tra lại từng ký tự của mã tham chiếu.",
@@ -88,7 +94,8 @@ var english = words{
 	expiredText: "This amount no longer holds. Ask the issuer for a new notice.",
 	payTitle:    "Pay", payWith: "Pay with", payNote: "You will go to the payment provider's page.",
 	heldTitle: "This bill is being paid", heldText: "A payment was started and is not finished. You can go on with it, or leave it and start again.",
-	heldElsewhere: "A payment was started elsewhere and is not finished. Finish it there.",
+	heldOver:      "A payment was started and is not finished. You can see how it stands, or leave it and start again.",
+	heldElsewhere: "A payment was started elsewhere and is not finished. Go on with it there; here you can see how it stands.",
 	carryOn:       "Go on with the payment", seeState: "See how it stands", giveUp: "Leave it and start again",
 	resultTitle: "Result of the payment", paidTitle: "Paid", checkTitle: "Being checked", failedTitle: "The payment failed",
 	cancelledTitle: "You cancelled the payment", overTitle: "The time to pay is over",
@@ -98,7 +105,10 @@ var english = words{
 	failedLead:    "No money has been recorded. You can pay again or choose another way.",
 	cancelledLead: "No money has been recorded. You can pay again or choose another way.",
 	overLead:      "The payment provider received no money. You can pay again.",
-	leftTitle:     "You left this payment", leftLead: "Should money still come by it, we will count it or send it back.",
+	reversedTitle: "The payment was reversed",
+	reversedLead:  "Your bank may have taken the money from your account, but the payment was not completed, and the bank gives the money back. If it does not come back, ask your bank and name the payment attempt below.",
+	wrongWay:      "This page cannot be opened in that way. Start again from the bill.", otherSite: "The form was sent from another site. Open the bill here and try again.",
+	leftTitle: "You left this payment", leftLead: "Should money still come by it, we will count it or send it back.",
 	again: "Pay again", toBill: "See the bill", toProvider: "Go to the payment page", refresh: "Update", provider: "Payment provider", attempt: "Payment attempt",
 	where: "Where the money is", stagePaid: "You paid", stageBooked: "Booked", stageSettled: "The provider paid it over", waiting: "waiting",
 	wrongTitle: "That did not work", notFound: "Not found. Check each character of the reference.",
@@ -110,7 +120,10 @@ var english = words{
 	acts: strings.NewReplacer(),
 }
 
-type wordsKey struct{}
+type (
+	wordsKey  struct{}
+	switchKey struct{}
+)
 
 // supported are the languages, the default first.
 var supported = language.NewMatcher([]language.Tag{language.Vietnamese, language.English})
@@ -138,8 +151,25 @@ func speak(next http.Handler) http.Handler {
 		}
 		w.Header().Set("Content-Language", say.lang)
 		w.Header().Add("Vary", "Accept-Language, Cookie")
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), wordsKey{}, say)))
+		ctx := context.WithValue(r.Context(), wordsKey{}, say)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, switchKey{}, switchTo(say.otherLang, r.URL.Query().Get("ref")))))
 	})
+}
+
+// switchTo is the link to the same page in another language. It holds no path, so that it leads nowhere else, and of the
+// query what the pages read.
+func switchTo(lang, ref string) string {
+	q := url.Values{"lang": {lang}}
+	if ref != "" {
+		q.Set("ref", ref)
+	}
+	return "?" + q.Encode()
+}
+
+// switchOf gives the link of a request to its page in the other language.
+func switchOf(ctx context.Context) string {
+	link, _ := ctx.Value(switchKey{}).(string)
+	return link
 }
 
 // in gives the words of a request.
