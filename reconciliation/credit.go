@@ -84,11 +84,11 @@ func (l line) settled(provider string, members []expectation.Expectation) (event
 	return events, rest
 }
 
-// meet notes on an expectation what came. A book whose parts are all 0 has no booking: the line's own day stands.
+// meet notes on an expectation what came. A book whose parts are all 0 has no booking: the statement's day stands.
 func meet(e *expectation.Expectation, l line, amount int64, day calendar.Date) {
 	e.Met, e.MetBy, e.MetDay = min(amount, e.Amount), l.key(), day
 	if day.IsZero() {
-		e.MetDay = calendar.DateOf(l.booked)
+		e.MetDay = calendar.DateOf(l.day)
 	}
 	e.State = expectation.Met
 	if e.Met < e.Amount {

@@ -163,10 +163,11 @@ func (d *Desk) meetTx(ctx context.Context, tx pgx.Tx, l line, o Owed, amount int
 	return expectation.UpdateTx(ctx, tx, d.Now(), list)
 }
 
-// head names the booking of a line. The bank says no more of the time than its day.
+// head names the booking of a line. It is effective on the statement's day, also where the bank dates the entry back: the
+// account rolls forward by statements, and a day may be closed with every statement up to it and none after. When it
+// happened the bank says no more precisely than its booking date.
 func (l line) head() booking.Head {
-	day := calendar.DateOf(l.booked)
-	return booking.Head{Reference: l.key(), Link: l.key(), Occurred: day.At(0), Day: day}
+	return booking.Head{Reference: l.key(), Link: l.key(), Occurred: calendar.DateOf(l.booked).At(0), Day: calendar.DateOf(l.day)}
 }
 
 // postTx posts events and gives the effective day in each book. A refusal is an error: nothing of the line may stand.

@@ -59,11 +59,11 @@ func (p *proof) clearing(ctx context.Context, book string, l bookLedger, t taken
 			if i.Partner != partner {
 				continue
 			}
-			if i.Day.After(p.before()) {
+			if i.Day.After(p.before()) && !i.Day.After(p.day) {
 				confirmed += i.Amount
 			}
 			met += i.MetNow - i.MetBefore
-			closing += i.Amount - i.MetNow
+			closing += i.left(p.day)
 			for _, o := range i.open(p.day) {
 				r.add(o)
 			}
@@ -191,7 +191,7 @@ func (p *proof) payout(ctx context.Context, book string, l bookLedger) (PayoutRo
 	var met, closing int64
 	for _, i := range items {
 		met += i.MetNow - i.MetBefore
-		closing += i.Amount - i.MetNow
+		closing += i.left(p.day)
 		r.Open = append(r.Open, i.open(p.day)...)
 	}
 	find := func(code, detail string, ours, theirs int64) {

@@ -89,8 +89,8 @@ type ClearingRoll struct {
 // OpenItem is one awaited amount that has not come, or not in full.
 type OpenItem struct {
 	Ref     string        `json:"ref"`
-	Amount  int64         `json:"amount"` // what is missing
-	DueDay  calendar.Date `json:"due_day"`
+	Amount  int64         `json:"amount"`  // what is missing; below zero: it came before the payment was effective
+	DueDay  calendar.Date `json:"due_day"` // none: the calendar is not on file, so it is never overdue
 	Overdue bool          `json:"overdue"` // the due day has passed
 }
 

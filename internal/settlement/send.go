@@ -23,7 +23,7 @@ const SendJob = "payout.send"
 // The findings this package writes.
 const (
 	PayoutRefused finding.Kind = "payout_refused" // the bank refused an instruction: its payments wait for another payout
-	PayoutClash   finding.Kind = "payout_clash"   // the bank knows the id with another content: ask the bank before anything else
+	PayoutClash   finding.Kind = "payout_clash"   // the bank knows the id with another content, or refuses what it has paid: ask it before anything else
 	DayNotClosed  finding.Kind = "day_not_closed" // a side of a roll-forward does not agree
 )
 
@@ -53,12 +53,21 @@ func (s *Service) HandleSend(ctx context.Context, j outbox.Job) error {
 	case err == nil:
 		return s.inTx(ctx, func(tx pgx.Tx) error { return s.sentTx(ctx, tx, p, j) })
 	case certain:
-		return s.inTx(ctx, func(tx pgx.Tx) error { return s.refusedTx(ctx, tx, p, j, refused.Code) })
+		err := s.inTx(ctx, func(tx pgx.Tx) error { return s.refusedTx(ctx, tx, p, j, refused.Code) })
+		if problem.CodeOf(err) == problem.Conflict {
+			return s.clash(ctx, p, err)
+		}
+		return err
 	case errors.Is(err, ErrClash):
-		f := finding.Finding{Book: p.Book, Kind: PayoutClash, Subject: p.Ref, Detail: amountDetail(p.Amount)}
-		return errors.Join(err, s.inTx(ctx, func(tx pgx.Tx) error { return finding.WriteTx(ctx, tx, f, s.now()) }))
+		return s.clash(ctx, p, err)
 	}
 	return fmt.Errorf("payout %s: %w", p.Ref, err)
+}
+
+// clash leaves a finding that the bank contradicts itself over a payout, and passes the error on.
+func (s *Service) clash(ctx context.Context, p Payout, err error) error {
+	f := finding.Finding{Book: p.Book, Kind: PayoutClash, Subject: p.Ref, Detail: amountDetail(p.Amount)}
+	return errors.Join(err, s.inTx(ctx, func(tx pgx.Tx) error { return finding.WriteTx(ctx, tx, f, s.now()) }))
 }
 
 func (s *Service) sentTx(ctx context.Context, tx pgx.Tx, p Payout, j outbox.Job) error {
@@ -78,11 +87,16 @@ func (s *Service) refusedTx(ctx context.Context, tx pgx.Tx, p Payout, j outbox.J
 	if err := lockTx(ctx, tx, lockPayout, p.Book); err != nil {
 		return err
 	}
-	p, err := readPayoutTx(ctx, tx, p.Ref, " FOR UPDATE OF p")
+	// First what the bank's statement would meet: reconciliation locks it before it books the execution, so that of a
+	// refusal and an execution only one is booked.
+	waits, err := expectation.LockTx(ctx, tx, p.Book, expectation.Payout, []string{p.Ref})
 	if err != nil {
 		return err
 	}
-	if p.State != Approved {
+	if p, err = readPayoutTx(ctx, tx, p.Ref, " FOR UPDATE OF p"); err != nil {
+		return err
+	}
+	if p.State != Approved || len(waits) != 1 || waits[0].State != expectation.Open {
 		return problem.New(problem.Conflict, "payout %s is %s and the bank refuses it: ask the bank", p.Ref, p.State)
 	}
 	today, err := s.today()
@@ -96,13 +110,7 @@ func (s *Service) refusedTx(ctx context.Context, tx pgx.Tx, p Payout, j outbox.J
 	if err != nil {
 		return err
 	}
-	waits, err := expectation.LockTx(ctx, tx, p.Book, expectation.Payout, []string{p.Ref})
-	if err != nil {
-		return err
-	}
-	for i := range waits {
-		waits[i].State, waits[i].Met, waits[i].MetBy, waits[i].MetDay = expectation.Met, p.Amount, "refused", day
-	}
+	waits[0].State, waits[0].Met, waits[0].MetBy, waits[0].MetDay = expectation.Met, p.Amount, "refused", day
 	if err := expectation.UpdateTx(ctx, tx, s.now(), waits); err != nil {
 		return err
 	}
