@@ -24,6 +24,12 @@ type installation struct {
 	major int
 }
 
+// PostgresMajor gives the major version that a new cluster is made with. It fails with ErrNoBinaries where none is installed.
+func PostgresMajor() (int, error) {
+	in, err := findPostgres(0)
+	return in.major, err
+}
+
 // findPostgres looks where distributions install PostgreSQL, then on PATH. A cluster made by one major version can be
 // served by that version only, so want (0: any) fixes the version; else the newest wins.
 func findPostgres(want int) (installation, error) {

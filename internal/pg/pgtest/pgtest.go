@@ -12,11 +12,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -24,10 +21,11 @@ import (
 
 	"exchequer/internal/embedded"
 	"exchequer/internal/pg"
+	"exchequer/internal/pg/pgtest/scratch"
 )
 
-// folderPrefix begins the name of each private server's folder; the number of the test process follows.
-const folderPrefix = "exq-pgtest-"
+// clusterDatabase is the default database of a private cluster, which is the template there.
+const clusterDatabase = "exchequer"
 
 var (
 	mainCalled atomic.Bool
@@ -71,7 +69,8 @@ func New(t testing.TB) *pgxpool.Pool {
 	}
 	ctx := context.Background()
 	name := fmt.Sprintf("%s_%d", s.template, databases.Add(1))
-	create := fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY wal_log", pgx.Identifier{name}.Sanitize(), pgx.Identifier{s.template}.Sanitize())
+	// file_copy asks for checkpoints, which are nothing without fsync; wal_log writes every page twice.
+	create := fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", pgx.Identifier{name}.Sanitize(), pgx.Identifier{s.template}.Sanitize())
 	if _, err := s.admin.Exec(ctx, create); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -122,77 +121,84 @@ func URL(t testing.TB, app *pgxpool.Pool) string {
 	return dsn
 }
 
-// open starts the process's server and makes the template.
+// open starts the process's server, or makes the template on the server that the environment names.
 func open() (*server, error) {
-	s := &server{url: os.Getenv("EXCHEQUER_TEST_DATABASE_URL"), template: fmt.Sprintf("exqt_%d", os.Getpid())}
-	stop := func() {}
-	if s.url == "" {
-		var err error
-		if s.url, stop, err = startPrivate(); err != nil {
-			return nil, err
-		}
+	dsn, start := os.Getenv("EXCHEQUER_TEST_DATABASE_URL"), openGiven
+	if dsn == "" {
+		start = startPrivate
 	}
-	if err := s.prepare(); err != nil {
-		stop()
+	s, err := start(dsn)
+	if err == nil {
+		opened.Store(s)
+	}
+	return s, err
+}
+
+// openGiven migrates a template on a server that others use too; every test's database is a copy of it.
+func openGiven(dsn string) (*server, error) {
+	ctx := context.Background()
+	admin, err := pgxpool.New(ctx, dsn)
+	if err != nil {
 		return nil, err
 	}
-	s.close = func() {
-		_, _ = s.admin.Exec(context.Background(), "DROP DATABASE "+s.template)
-		s.admin.Close()
-		stop()
+	s := &server{admin: admin, url: dsn, template: fmt.Sprintf("exqt_%d", os.Getpid())}
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+s.template); err != nil {
+		admin.Close()
+		return nil, fmt.Errorf("pgtest: making the template: %w", err)
 	}
-	opened.Store(s)
+	s.close = func() {
+		_, _ = admin.Exec(context.Background(), "DROP DATABASE "+s.template)
+		admin.Close()
+	}
+	template, err := withDatabase(dsn, s.template)
+	if err == nil {
+		err = pg.Migrate(ctx, template)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
 	return s, nil
 }
 
-// prepare migrates the template once: every test's database is a copy of it.
-func (s *server) prepare() error {
-	ctx := context.Background()
-	var err error
-	if s.admin, err = pgxpool.New(ctx, s.url); err != nil {
-		return err
-	}
-	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+s.template); err != nil {
-		return fmt.Errorf("pgtest: making the template: %w", err)
-	}
-	dsn, err := withDatabase(s.url, s.template)
+// startPrivate runs a server of this process's own; the cluster's default database is the template.
+func startPrivate(string) (*server, error) {
+	dir, err := scratch.New("exq-pgtest-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return pg.Migrate(ctx, dsn)
+	s, err := startIn(filepath.Join(dir, "pg"))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop := s.close
+	s.close = func() { stop(); os.RemoveAll(dir) }
+	return s, nil
 }
 
-func startPrivate() (dsn string, stop func(), err error) {
-	sweep()
-	// Not os.TempDir: the path of a socket is short by law of the system, and TMPDIR may be long.
-	dir, err := os.MkdirTemp("/tmp", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
-	if err != nil {
-		return "", nil, err
+func startIn(dir string) (*server, error) {
+	if err := layCluster(dir); err != nil {
+		return nil, err
 	}
-	// Run by root, the server is another user and must be able to pass.
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return "", nil, err
-	}
-	db, err := embedded.StartPostgres(context.Background(), embedded.PostgresOptions{
-		Dir: filepath.Join(dir, "pg"), Throwaway: true, Settings: []string{"max_connections=400"},
+	ctx := context.Background()
+	db, err := embedded.StartPostgres(ctx, embedded.PostgresOptions{
+		Dir: dir, Throwaway: true, Settings: []string{"max_connections=400"},
 	})
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", nil, err
+		return nil, err
 	}
-	return db.URL(), func() { db.Kill(); os.RemoveAll(dir) }, nil
-}
-
-// sweep removes folders of test processes that were killed before they could do it themselves.
-func sweep() {
-	found, _ := filepath.Glob("/tmp/" + folderPrefix + "*")
-	for _, dir := range found {
-		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folderPrefix), "-")
-		pid, err := strconv.Atoi(number)
-		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			os.RemoveAll(dir)
-		}
+	// Not the template's own address: who is connected to a template keeps it from being copied.
+	address, err := withDatabase(db.URL(), "postgres")
+	if err != nil {
+		db.Kill()
+		return nil, err
 	}
+	admin, err := pgxpool.New(ctx, address)
+	if err != nil {
+		db.Kill()
+		return nil, err
+	}
+	return &server{admin: admin, url: db.URL(), template: clusterDatabase, close: func() { admin.Close(); db.Kill() }}, nil
 }
 
 // withDatabase gives the address with another database's name.
