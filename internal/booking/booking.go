@@ -17,6 +17,20 @@ import (
 // Currency is the currency of every booking: amounts are whole đồng.
 const Currency = "VND"
 
+// The kinds of transaction, as the ledger keeps them.
+const (
+	KindPaymentConfirmed = "payment-confirmed"
+	KindSettled          = "settled"
+	KindFeeBorne         = "fee-borne"
+	KindFeeMadeGood      = "fee-made-good"
+	KindPayoutInstructed = "payout-instructed"
+	KindPayoutExecuted   = "payout-executed"
+	KindPayoutRejected   = "payout-rejected"
+	KindUnknownCredit    = "unknown-credit"
+	KindPlaced           = "placed"
+	KindHouseFunded      = "house-funded"
+)
+
 // Event is a money event that can say what it books.
 type Event interface {
 	// Transactions gives the event's ledger transactions, one a book. All of them belong into one database

@@ -73,21 +73,25 @@ A01 G1 [G1] fee-made-good
 000 G1:A01 [G1] fee-made-good
     liabilities:due-to:A01 <- assets:bank:111 1100`},
 
-	{"5 one credit of 298,000 for three books, one of them gross; the fee of 2,000 falls on 200,000",
-		booking.SettledForMany{Head: linked("M1", "camt/9"), Channel: "vnpay", Provider: "vnpay", Account: "111",
-			Shares: []booking.Share{{"A01", 66_667, booking.Net}, {"A02", 100_000, booking.Gross}, {"A03", 133_333, booking.Net}},
-			Fee:    2_000, Credited: 298_000}, `
-A01 M1 [camt/9] settled
+	{"5 one credit of 298,000 for three books, one of them gross: the first of the two net books, with its payments' own fees",
+		booking.Settled{Head: linked("camt/9", "camt/9"), Book: "A01", Channel: "vnpay", Provider: "vnpay", Account: "111", Gross: 66_667, Fee: 667}, `
+A01 camt/9 [camt/9] settled
     assets:bank:111 <- assets:clearing:vnpay 66000
     assets:due-from:000 <- assets:clearing:vnpay 667
-000 M1:A01 [camt/9] fee-borne
-    expenses:provider-fee:vnpay <- liabilities:due-to:A01 667
-A02 M1 [camt/9] settled
-    assets:bank:111 <- assets:clearing:vnpay 100000
-A03 M1 [camt/9] settled
+000 camt/9:A01 [camt/9] fee-borne
+    expenses:provider-fee:vnpay <- liabilities:due-to:A01 667`},
+
+	{"5 the same credit, the gross book",
+		booking.Settled{Head: linked("camt/9", "camt/9"), Book: "A02", Channel: "vnpay", Provider: "vnpay", Account: "111", Gross: 100_000}, `
+A02 camt/9 [camt/9] settled
+    assets:bank:111 <- assets:clearing:vnpay 100000`},
+
+	{"5 the same credit, the other net book: 66,000 + 100,000 + 132,000 are the 298,000",
+		booking.Settled{Head: linked("camt/9", "camt/9"), Book: "A03", Channel: "vnpay", Provider: "vnpay", Account: "111", Gross: 133_333, Fee: 1_333}, `
+A03 camt/9 [camt/9] settled
     assets:bank:111 <- assets:clearing:vnpay 132000
     assets:due-from:000 <- assets:clearing:vnpay 1333
-000 M1:A03 [camt/9] fee-borne
+000 camt/9:A03 [camt/9] fee-borne
     expenses:provider-fee:vnpay <- liabilities:due-to:A03 1333`},
 
 	{"6 payout instructed",
@@ -106,11 +110,6 @@ A01 X1 [camt/10] payout-executed
 A01 J1 [J1] payout-rejected
     liabilities:payout:111 <- liabilities:payable:csgt:3063 60000
     liabilities:payout:111 <- liabilities:payable:csgt:2663 40000`},
-
-	{"7 payout returned after execution",
-		booking.PayoutReturned{Head: head("K1"), Book: "A01", Account: "111", Lines: lines(60_000)}, `
-A01 K1 [K1] payout-returned
-    assets:bank:111 <- liabilities:payable:csgt:3063 60000`},
 
 	{"10 the same bill paid twice",
 		booking.PaymentConfirmed{Head: head("P2"), Book: "A01", Channel: "vnpay", Excess: 100_000}, `

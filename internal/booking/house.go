@@ -11,7 +11,7 @@ type UnknownCredit struct {
 
 // Transactions keeps the money in the house's book, unallocated.
 func (e UnknownCredit) Transactions() ([]ledger.Transaction, error) {
-	const kind = "unknown-credit"
+	const kind = KindUnknownCredit
 	if err := positive(kind, "the amount", e.Amount); err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ type Placed struct {
 
 // Transactions hands the bank's money from the house to the book.
 func (e Placed) Transactions() ([]ledger.Transaction, error) {
-	const kind = "placed"
+	const kind = KindPlaced
 	if err := collecting(kind, e.Book); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ type HouseFunded struct {
 
 // Transactions debits the house's bank against its funding.
 func (e HouseFunded) Transactions() ([]ledger.Transaction, error) {
-	const kind = "house-funded"
+	const kind = KindHouseFunded
 	if err := positive(kind, "the amount", e.Amount); err != nil {
 		return nil, err
 	}

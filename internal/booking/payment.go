@@ -15,7 +15,7 @@ type PaymentConfirmed struct {
 
 // Transactions debits clearing and credits the payables and the excess.
 func (e PaymentConfirmed) Transactions() ([]ledger.Transaction, error) {
-	const kind = "payment-confirmed"
+	const kind = KindPaymentConfirmed
 	if err := collecting(kind, e.Book); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ type PayoutInstructed struct {
 
 // Transactions moves the payables to payout.
 func (e PayoutInstructed) Transactions() ([]ledger.Transaction, error) {
-	const kind = "payout-instructed"
+	const kind = KindPayoutInstructed
 	return payablesWith(e.Head, kind, e.Book, e.Lines, func(payable string) ledger.Posting {
 		return ledger.Posting{Debit: payable, Credit: Payout(e.Account)}
 	})
@@ -28,7 +28,7 @@ type PayoutExecuted struct {
 
 // Transactions moves payout to the bank.
 func (e PayoutExecuted) Transactions() ([]ledger.Transaction, error) {
-	const kind = "payout-executed"
+	const kind = KindPayoutExecuted
 	if err := collecting(kind, e.Book); err != nil {
 		return nil, err
 	}
@@ -49,25 +49,9 @@ type PayoutRejected struct {
 
 // Transactions moves payout back to the payables.
 func (e PayoutRejected) Transactions() ([]ledger.Transaction, error) {
-	const kind = "payout-rejected"
+	const kind = KindPayoutRejected
 	return payablesWith(e.Head, kind, e.Book, e.Lines, func(payable string) ledger.Posting {
 		return ledger.Posting{Debit: Payout(e.Account), Credit: payable}
-	})
-}
-
-// PayoutReturned: executed money came back (row 7).
-type PayoutReturned struct {
-	Head
-	Book    string
-	Account string
-	Lines   []PayableLine // those of the instruction
-}
-
-// Transactions moves the bank's money back to the payables.
-func (e PayoutReturned) Transactions() ([]ledger.Transaction, error) {
-	const kind = "payout-returned"
-	return payablesWith(e.Head, kind, e.Book, e.Lines, func(payable string) ledger.Posting {
-		return ledger.Posting{Debit: Bank(e.Account), Credit: payable}
 	})
 }
 

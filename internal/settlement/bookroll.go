@@ -101,7 +101,7 @@ func (l bookLedger) clearing(partner string) ClearingRoll {
 		}
 		is := func(prefix string) bool { return strings.HasPrefix(other, prefix) }
 		switch {
-		case m.Debit == account && m.Kind == "payment-confirmed":
+		case m.Debit == account && m.Kind == booking.KindPaymentConfirmed:
 			r.Confirmed -= amount
 		case is(booking.Bank("")):
 			r.SettledNet += amount
@@ -145,9 +145,9 @@ func (p *proof) payable(ctx context.Context, book string, l bookLedger, t taken)
 	for _, m := range l.moves {
 		debit, credit := strings.HasPrefix(m.Debit, payablePrefix), strings.HasPrefix(m.Credit, payablePrefix)
 		switch {
-		case credit && m.Kind == "payment-confirmed":
+		case credit && m.Kind == booking.KindPaymentConfirmed:
 			r.Confirmed += m.Amount
-		case credit && m.Kind == "payout-rejected":
+		case credit && m.Kind == booking.KindPayoutRejected:
 			r.Rejected += m.Amount
 		case credit:
 			r.Other += m.Amount
@@ -181,9 +181,9 @@ func (p *proof) payout(ctx context.Context, book string, l bookLedger) (PayoutRo
 		switch {
 		case strings.HasPrefix(m.Credit, prefix):
 			r.Instructed += m.Amount
-		case strings.HasPrefix(m.Debit, prefix) && m.Kind == "payout-executed":
+		case strings.HasPrefix(m.Debit, prefix) && m.Kind == booking.KindPayoutExecuted:
 			r.Executed += m.Amount
-		case strings.HasPrefix(m.Debit, prefix) && m.Kind == "payout-rejected":
+		case strings.HasPrefix(m.Debit, prefix) && m.Kind == booking.KindPayoutRejected:
 			r.Rejected += m.Amount
 		}
 	}
@@ -208,7 +208,7 @@ func (p *proof) excess(ctx context.Context, book string, l bookLedger, t taken) 
 	r := ExcessRoll{Opening: l.opening[booking.Excess], Closing: l.closing[booking.Excess]}
 	for _, m := range l.moves {
 		switch {
-		case m.Credit == booking.Excess && m.Kind == "payment-confirmed":
+		case m.Credit == booking.Excess && m.Kind == booking.KindPaymentConfirmed:
 			r.Confirmed += m.Amount
 		case m.Credit == booking.Excess:
 			r.Other += m.Amount

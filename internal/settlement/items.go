@@ -148,14 +148,15 @@ func (p *proof) culprits(ctx context.Context, book, partner string) error {
 		SELECT coalesce(l.reference, e.ref) AS ref, coalesce(l.amount, 0), coalesce(e.amount, 0)
 		FROM (SELECT t.reference, sum(p.amount)::bigint AS amount
 		      FROM ledger.postings p JOIN ledger.transactions t ON t.book = $1 AND t.id = p.transaction_id
-		      WHERE p.book = $1 AND p.debit_account = $2 AND t.kind = 'payment-confirmed'
+		      WHERE p.book = $1 AND p.debit_account = $2 AND t.kind = $9
 		        AND p.effective_day > $4 AND p.effective_day <= $5 AND p.recorded <= $6
 		      GROUP BY t.reference) l
 		FULL JOIN (SELECT ref, amount FROM gateway.expectation
 		      WHERE book = $1 AND kind = $7 AND partner = $3 AND day > $4 AND day <= $5 AND created_at <= $6) e ON e.ref = l.reference
 		WHERE l.amount IS DISTINCT FROM e.amount
 		ORDER BY 1 LIMIT $8`,
-		book, booking.Clearing(partner), partner, p.before(), p.day, p.at, expectation.Settlement, mostCulprits)
+		book, booking.Clearing(partner), partner, p.before(), p.day, p.at, expectation.Settlement, mostCulprits,
+		booking.KindPaymentConfirmed)
 	if err != nil {
 		return err
 	}
