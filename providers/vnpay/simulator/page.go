@@ -131,7 +131,7 @@ func (s *Simulator) showPayPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = payPage.Execute(w, map[string]any{ // the reader is gone: nothing to do about it
-		"Amount": o.Amount, "OrderInfo": o.OrderInfo, "TxnRef": o.TxnRef, "Query": template.URL(r.URL.RawQuery), //nolint:gosec // signed and verified above
+		"Amount": grouped(o.Amount), "OrderInfo": o.OrderInfo, "TxnRef": o.TxnRef, "Query": template.URL(r.URL.RawQuery), //nolint:gosec // signed and verified above
 	})
 }
 
@@ -187,6 +187,15 @@ func (s *Simulator) returnURL(p *payment) string {
 		separator = "&"
 	}
 	return p.ReturnURL + separator + result(p, p.Amount).query(s.terminals[p.Terminal].HashSecret)
+}
+
+// grouped writes an amount of whole đồng as it is written in Vietnam: 5.000.000.
+func grouped(amount int64) string {
+	text := strconv.FormatInt(amount, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "." + text[i:]
+	}
+	return text
 }
 
 func (s *Simulator) refuseOrFail(w http.ResponseWriter, err error) {

@@ -341,7 +341,7 @@ func TestOpenedAndLeftExpires(t *testing.T) {
 	}
 	html, _ := io.ReadAll(page.Body)
 	page.Body.Close()
-	if !bytes.Contains(html, []byte("123456 đ")) || bytes.Contains(html, []byte("<script")) {
+	if !bytes.Contains(html, []byte("123.456 đ")) || bytes.Contains(html, []byte("<script")) {
 		t.Errorf("the page is %s", html)
 	}
 	ask := func() providers.Kind {
