@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type attemptRequest struct {
 	Provider string `json:"provider" minLength:"1" maxLength:"32" doc:"The provider's key" example:"vnpay"`
 	Locale   string `json:"locale,omitempty" enum:"vi,en" doc:"Language of the provider's page" default:"vi"`
+	PayerIP  string `json:"payer_ip,omitempty" maxLength:"45" doc:"The payer's network address, which some providers ask for; passed on to the provider" example:"203.0.113.9"`
 }
 
 // attemptView is an attempt as clients see it.
@@ -67,16 +69,30 @@ func (s *server) startAttempt(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.refuse(ctx, err, nil)
 	}
+	if err := checkAddress(in.Body.PayerIP); err != nil {
+		return nil, s.refuse(ctx, err, in.Body)
+	}
 	return s.once(ctx, once{
 		operation: "attempts.start", path: "/v1/orders/" + ref + "/attempts", key: in.Key, said: in.Body,
 		reserve: func() string { return ref },
 		do: func(string) (any, error) {
 			key, _ := readKey(in.Key) // read before
 			a, err := s.Orders.Start(ctx, actorOf(ctx), order.StartRequest{
-				Order: ref, Provider: in.Body.Provider, Key: key, Locale: in.Body.Locale})
+				Order: ref, Provider: in.Body.Provider, Key: key, PayerIP: in.Body.PayerIP, Locale: in.Body.Locale})
 			return viewAttempt(a), err
 		},
 	})
+}
+
+// checkAddress takes an IPv4 or IPv6 address, or none. A zone names a network card of another machine.
+func checkAddress(text string) error {
+	if text == "" {
+		return nil
+	}
+	if a, err := netip.ParseAddr(text); err != nil || a.Zone() != "" {
+		return problem.AtField(problem.Invalid, "payer_ip", "give the payer's IPv4 or IPv6 address, or leave it out")
+	}
+	return nil
 }
 
 func (s *server) abandonAttempt(ctx context.Context, in *struct {

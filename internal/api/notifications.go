@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -10,6 +11,13 @@ import (
 
 	"exchequer/internal/problem"
 	"exchequer/providers"
+)
+
+// Limits of a notification, in bytes. It is kept whole before anybody is known to have sent it, and those of all
+// providers together are under 4 kB.
+const (
+	maxNotification = 32 << 10
+	maxQuery        = 16 << 10
 )
 
 // notifications takes what providers send. There is no bearer token: a notification proves itself by its provider's own
@@ -24,7 +32,7 @@ func (s *server) notifications(api huma.API, r chi.Router) {
 			Parameters: []*huma.Param{{Name: "provider", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}},
 			Responses: map[string]*huma.Response{
 				"200": {Description: "Answered in the provider's form, whatever the verdict"},
-				"404": {Description: "There is no such provider"}, "413": {Description: "Body too large"},
+				"404": {Description: "There is no such provider"}, "413": {Description: "Body or query too large"},
 			},
 		})
 	}
@@ -32,9 +40,13 @@ func (s *server) notifications(api huma.API, r chi.Router) {
 
 func (s *server) notify(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if len(r.URL.RawQuery) > maxQuery {
+		newProblem(ctx, problem.TooLarge, fmt.Sprintf("the query is over %d bytes: send a shorter one", maxQuery)).write(w)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNotification))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		newProblem(ctx, problem.TooLarge, detailOfStatus[http.StatusRequestEntityTooLarge]).write(w)
+		newProblem(ctx, problem.TooLarge, fmt.Sprintf("the body is over %d bytes: send a smaller one", maxNotification)).write(w)
 		return
 	}
 	if err != nil {
