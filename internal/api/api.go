@@ -45,7 +45,7 @@ type Quoter interface {
 // Bills issues and finds bills; *bill.Store is one.
 type Bills interface {
 	Issue(ctx context.Context, actor authn.Actor, r bill.Request) (bill.Bill, error)
-	Get(ctx context.Context, ref string) (bill.Bill, error)
+	Get(ctx context.Context, actor authn.Actor, ref string) (bill.Bill, error)
 }
 
 // Orders opens payment orders and drives their attempts; *order.Service is one.
@@ -102,7 +102,7 @@ func New(d Deps) http.Handler {
 	r.NotFound(s.noSuchPath)
 	r.MethodNotAllowed(s.noSuchMethod(r))
 	api := humachi.New(r, description())
-	api.UseMiddleware(s.authenticate(api))
+	api.UseMiddleware(s.onlyJSON(api), s.authenticate(api))
 
 	s.quotes(api)
 	s.bills(api)
@@ -128,7 +128,8 @@ func description() huma.Config {
 	c := huma.DefaultConfig("Exchequer", Version)
 	c.Info.Description = "Fees, bills and payments of public services. Amounts are whole đồng. Refusals are problem documents (RFC 9457)."
 	c.DocsPath, c.SchemasPath = "", "" // the page it comes with loads a script from another host
-	c.CreateHooks = nil                // no $schema links: they repeat the Host header
+	c.Formats = map[string]huma.Format{"application/json": exactJSON, "json": exactJSON}
+	c.CreateHooks = nil // no $schema links: they repeat the Host header
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 	}

@@ -61,7 +61,7 @@ func (s *server) bills(api huma.API) {
 	issue.DefaultStatus = http.StatusCreated
 	issue.Errors = []int{400, 401, 403, 404, 409, 413, 415}
 	huma.Register(api, issue, s.issueBill)
-	get := operation("get-bill", http.MethodGet, "/v1/bills/{ref}", "Find a bill by its reference")
+	get := operation("get-bill", http.MethodGet, "/v1/bills/{ref}", "Find a bill by its reference: one that was issued by the caller, is owed by it, or is of its own book")
 	get.Errors = []int{401, 404}
 	huma.Register(api, get, s.getBill)
 }
@@ -93,7 +93,7 @@ type Referred struct {
 }
 
 func (s *server) getBill(ctx context.Context, in *Referred) (*billAnswer, error) {
-	b, err := s.Bills.Get(ctx, in.Ref)
+	b, err := s.Bills.Get(ctx, actorOf(ctx), in.Ref)
 	if err != nil {
 		return nil, s.refuse(ctx, err, nil)
 	}

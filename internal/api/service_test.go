@@ -191,7 +191,8 @@ func TestWithoutAKeySetEverybodyIsTheLocalClient(t *testing.T) {
 	r := newRig(t)
 	r.deps.Authenticator = api.Local()
 	w := httptest.NewRecorder()
-	q := httptest.NewRequest("POST", "/v1/bills", strings.NewReader(fine("d-1")))
+	q := httptest.NewRequest("POST", "http://localhost/v1/bills", strings.NewReader(fine("d-1")))
+	q.Header.Set("Content-Type", "application/json")
 	api.New(r.deps).ServeHTTP(w, q)
 	if w.Code != 201 {
 		t.Errorf("%d: %s", w.Code, w.Body)

@@ -43,6 +43,7 @@ type Bill struct {
 	Edition      int             `json:"edition"`
 	ReplacedBy   string          `json:"replaced_by,omitempty"`
 	Payer        string          `json:"-"`
+	IssuedBy     string          `json:"-"` // id of the actor that issued it
 	QuoteDate    calendar.Date   `json:"quote_date"`
 	Inputs       json.RawMessage `json:"inputs"`
 	Quote        fee.Quote       `json:"quote"`

@@ -106,7 +106,7 @@ func (r *rig) count(sql string, args ...any) (n int) {
 
 func (r *rig) get(ref string) bill.Bill {
 	r.Helper()
-	b, err := r.bills.Get(ctx, ref)
+	b, err := r.bills.Get(ctx, portal, ref)
 	r.must(err)
 	return b
 }
@@ -352,7 +352,7 @@ func TestBillsAreLockedInOneOrderAndPaidOnce(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for typed, code := range map[string]problem.Code{missing: problem.NotFound, "HNI": problem.Invalid, first.Ref[:15] + "é": problem.Invalid} {
-		if _, err := r.bills.Get(ctx, typed); problem.CodeOf(err) != code {
+		if _, err := r.bills.Get(ctx, portal, typed); problem.CodeOf(err) != code {
 			t.Errorf("%s: %v", typed, err)
 		}
 	}

@@ -218,7 +218,7 @@ func charges(q *fee.Quote) []catalog.Charge {
 // insertTx writes a bill and, above edition 1, what it takes the place of. Where another request for the same edition
 // was first, its bill is the answer.
 func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bill, r Request) (Bill, error) {
-	b.Ref = reference.New(b.Book)
+	b.Ref, b.IssuedBy = reference.New(b.Book), actor.ID
 	quote, err := json.Marshal(b.Quote)
 	if err != nil {
 		return Bill{}, err
@@ -229,7 +229,7 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bi
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT ON CONSTRAINT bill_source_once DO NOTHING`,
 		b.Book, b.Ref, b.Body, b.Service, b.SourceRef, b.Edition, b.Payer, b.QuoteDate, []byte(b.Inputs), quote,
-		b.ScheduleHash, b.Amount, b.State, b.ValidUntil, actor.ID, b.CreatedAt)
+		b.ScheduleHash, b.Amount, b.State, b.ValidUntil, b.IssuedBy, b.CreatedAt)
 	if err != nil {
 		return Bill{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
@@ -34,14 +35,34 @@ func New(pool *pgxpool.Pool, c *catalog.Catalog, q Quoter, clock calendar.Clock)
 	return &Store{pool: pool, catalog: c, quoter: q, clock: clock}
 }
 
-// Get finds a bill by reference. NotFound when there is none; Invalid for a mistyped reference. A bill's reference
-// cannot be guessed, so whoever has it may see the bill (without the payer's id).
-func (s *Store) Get(ctx context.Context, typed string) (Bill, error) {
+// Get finds a bill by reference. NotFound when there is none and when the actor may not see it: a client or payer sees
+// those it issued or owes, an officer and treasury those of their books. Invalid for a mistyped reference.
+func (s *Store) Get(ctx context.Context, actor authn.Actor, typed string) (Bill, error) {
 	ref, err := reference.Parse(typed)
 	if err != nil {
 		return Bill{}, err
 	}
-	return read(ctx, s.pool, reference.Book(ref), ref, "")
+	b, err := read(ctx, s.pool, reference.Book(ref), ref, "")
+	if err == nil && !maySee(actor, b) {
+		return Bill{}, unknown(ref)
+	}
+	return b, err
+}
+
+func maySee(actor authn.Actor, b Bill) bool {
+	switch {
+	case actor.Role == authn.System, actor.ID == authn.PayerOfPages().ID:
+		return true // on the pages whoever holds the reference, which cannot be guessed, may see
+	case !actor.MayActOn(b.Book):
+		return false
+	case actor.Role == authn.Client, actor.Role == authn.Payer:
+		return actor.ID != "" && (actor.ID == b.IssuedBy || actor.ID == b.Payer)
+	}
+	return actor.Role == authn.Officer || actor.Role == authn.Treasury
+}
+
+func unknown(ref string) error {
+	return problem.AtField(problem.NotFound, "ref", "no bill has the reference %s", ref)
 }
 
 // LockTx reads and locks bills in (book, ref) order, the order every caller must keep. NotFound names the first
@@ -75,12 +96,12 @@ func read(ctx context.Context, q querier, book, ref, lock string) (Bill, error) 
 	var b Bill
 	err := q.QueryRow(ctx, `
 		SELECT book, ref, body, service, source_ref, edition, COALESCE(replaced_by, ''), payer, quote_date, inputs, quote,
-			schedule_hash, amount, paid, state, valid_until, created_at
+			schedule_hash, amount, paid, state, valid_until, issued_by, created_at
 		FROM gateway.bill WHERE book = $1 AND ref = $2`+lock, book, ref).
 		Scan(&b.Book, &b.Ref, &b.Body, &b.Service, &b.SourceRef, &b.Edition, &b.ReplacedBy, &b.Payer, &b.QuoteDate,
-			&b.Inputs, &b.Quote, &b.ScheduleHash, &b.Amount, &b.Paid, &b.State, &b.ValidUntil, &b.CreatedAt)
+			&b.Inputs, &b.Quote, &b.ScheduleHash, &b.Amount, &b.Paid, &b.State, &b.ValidUntil, &b.IssuedBy, &b.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Bill{}, problem.AtField(problem.NotFound, "ref", "no bill has the reference %s", ref)
+		return Bill{}, unknown(ref)
 	}
 	if err != nil {
 		return Bill{}, err

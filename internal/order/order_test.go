@@ -31,7 +31,7 @@ func TestAPaymentIsBookedOnceHoweverOftenItIsNotified(t *testing.T) {
 		t.Fatalf("attempt is %+v", got)
 	}
 	got, _ := r.orders.Get(ctx, portal, o.Ref)
-	paid, _ := r.bills.Get(ctx, b.Ref)
+	paid, _ := r.bills.Get(ctx, portal, b.Ref)
 	if got.State != order.Paid || paid.Paid != 502_750 {
 		t.Errorf("order %s, bill paid %d", got.State, paid.Paid)
 	}
@@ -190,7 +190,7 @@ func TestALateSuccessAfterExpiryPaysTheBillThatIsStillOwed(t *testing.T) {
 	_, err = r.orders.Receive(ctx, "willed", providers.Notification{Method: "POST"})
 	r.must(err)
 	r.notify()
-	if got, _ := r.bills.Get(ctx, b.Ref); got.Due() != 0 {
+	if got, _ := r.bills.Get(ctx, portal, b.Ref); got.Due() != 0 {
 		t.Errorf("the bill still owes %d", got.Due())
 	}
 	if n := r.net("HNI", booking.Excess); n != 0 {

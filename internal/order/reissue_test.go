@@ -36,7 +36,7 @@ func TestALateWordOnABillThatWasIssuedAgainIsExcess(t *testing.T) {
 	said.Kind, said.Amount, said.Occurred = providers.Succeeded, 100_000, paid
 	r.told(a, said, nil)
 	for ref, due := range map[string]int64{old.Ref: 100_000, next.Ref: 100_000} {
-		b, err := r.bills.Get(ctx, ref)
+		b, err := r.bills.Get(ctx, portal, ref)
 		r.must(err)
 		if b.State != bill.Open || b.Due() != due {
 			t.Errorf("%+v", b)

@@ -82,7 +82,7 @@ func TestATimeThatCannotBeIsTakenAsNow(t *testing.T) {
 			if n := r.findings(finding.OddTime); (n == 0) != tc.kept {
 				t.Errorf("%d findings", n)
 			}
-			if paid, _ := r.bills.Get(ctx, b.Ref); paid.State != bill.Paid {
+			if paid, _ := r.bills.Get(ctx, portal, b.Ref); paid.State != bill.Paid {
 				t.Errorf("bill is %s", paid.State)
 			}
 		})
@@ -177,7 +177,7 @@ func TestAPaymentThatIsNeverFinishedIsOverWithItsWindow(t *testing.T) {
 	// A late success is still possible.
 	r.says(a, success)
 	r.notify()
-	if got, _ := r.bills.Get(ctx, b.Ref); got.State != bill.Paid {
+	if got, _ := r.bills.Get(ctx, portal, b.Ref); got.State != bill.Paid {
 		t.Errorf("bill is %s", got.State)
 	}
 }

@@ -52,7 +52,7 @@ func (s *server) lookUp(w http.ResponseWriter, r *http.Request) {
 	typed := r.URL.Query().Get("ref")
 	ref, err := reference.Parse(typed)
 	if err == nil {
-		_, err = s.Bills.Get(r.Context(), ref)
+		_, err = s.Bills.Get(r.Context(), payer, ref)
 	}
 	if err != nil {
 		status, text := s.judge(r, err)
@@ -63,7 +63,7 @@ func (s *server) lookUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) showBill(w http.ResponseWriter, r *http.Request) {
-	b, err := s.Bills.Get(r.Context(), chi.URLParam(r, "ref"))
+	b, err := s.Bills.Get(r.Context(), payer, chi.URLParam(r, "ref"))
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"exchequer/internal/authn"
 	"exchequer/internal/bill"
 	"exchequer/internal/order"
 	"exchequer/internal/web"
@@ -104,7 +105,7 @@ func TestTheWayOnOfAnAttemptStartedElsewhereIsNotShown(t *testing.T) {
 
 type broken struct{}
 
-func (broken) Get(context.Context, string) (bill.Bill, error) { panic("out of order") }
+func (broken) Get(context.Context, authn.Actor, string) (bill.Bill, error) { panic("out of order") }
 
 func TestAPanicIsAPageAndALine(t *testing.T) {
 	var log strings.Builder

@@ -113,7 +113,7 @@ func (s *server) backToBill(w http.ResponseWriter, r *http.Request) {
 
 // formOf reads a form posted about a bill. Where it cannot, it has answered.
 func (s *server) formOf(w http.ResponseWriter, r *http.Request) (bill.Bill, bool) {
-	b, err := s.Bills.Get(r.Context(), chi.URLParam(r, "ref"))
+	b, err := s.Bills.Get(r.Context(), payer, chi.URLParam(r, "ref"))
 	if err != nil {
 		s.fail(w, r, err)
 		return b, false

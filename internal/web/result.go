@@ -125,7 +125,7 @@ func (s *server) fillBills(ctx context.Context, v *resultView, retry bool) error
 	if !retry || len(v.bills) != 1 {
 		return nil
 	}
-	b, err := s.Bills.Get(ctx, v.bills[0])
+	b, err := s.Bills.Get(ctx, payer, v.bills[0])
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ var (
 
 // Bills finds bills; *bill.Store is one.
 type Bills interface {
-	Get(ctx context.Context, ref string) (bill.Bill, error)
+	Get(ctx context.Context, actor authn.Actor, ref string) (bill.Bill, error)
 }
 
 // Orders opens payment orders and drives their attempts; *order.Service is one.
