@@ -32,12 +32,16 @@ func (p *proof) book(ctx context.Context, book string) (BookReport, error) {
 	if r.Payable, err = p.payable(ctx, book, l, t); err != nil {
 		return r, err
 	}
-	if r.Excess, err = p.excess(ctx, book, l, t); err != nil {
+	r.Excess = p.excess(book, l, t)
+	s, err := p.standing(ctx, book)
+	if err != nil {
 		return r, err
 	}
+	r.Excess.Payments = s.excesses
+	p.arrived += s.arrived
 	r.Bank = l.closing[booking.Bank(p.s.Catalog.CollectionAccount().Account)]
 	r.FeesOwed = l.closing[booking.DueFrom(booking.House)]
-	return r, nil
+	return r, p.stands(ctx, r, s)
 }
 
 // clearing rolls each partner's money forward, the ledger's postings on one side, the items on the other.
@@ -204,7 +208,7 @@ func (p *proof) payout(ctx context.Context, book string, l bookLedger) (PayoutRo
 }
 
 // excess rolls the payers' money forward: the payments' rows against the ledger.
-func (p *proof) excess(ctx context.Context, book string, l bookLedger, t taken) (ExcessRoll, error) {
+func (p *proof) excess(book string, l bookLedger, t taken) ExcessRoll {
 	r := ExcessRoll{Opening: l.opening[booking.Excess], Closing: l.closing[booking.Excess]}
 	for _, m := range l.moves {
 		switch {
@@ -216,16 +220,12 @@ func (p *proof) excess(ctx context.Context, book string, l bookLedger, t taken) 
 			r.Refunded += m.Amount
 		}
 	}
-	err := p.tx.QueryRow(ctx, `
-		SELECT count(*) FROM gateway.payment y JOIN gateway.expectation e ON e.book = $1 AND e.kind = $2 AND e.ref = y.attempt
-		WHERE y.book = $1 AND y.excess > 0 AND e.day <= $3 AND e.created_at <= $4`,
-		book, expectation.Settlement, p.day, p.at).Scan(&r.Payments)
 	find := func(code, detail string, ours, theirs int64) {
 		p.agree(CloseFinding{Code: code, Book: book, Subject: "excess", Ledger: ours, Items: theirs, Detail: detail})
 	}
 	find("excess_confirmed", "the ledger's excess and that of the payments' rows differ", r.Confirmed, total(t.excess))
 	find("excess_rolls", "opening and movements do not lead to the closing balance", r.Closing, r.Opening+r.Confirmed+r.Other-r.Refunded)
-	return r, err
+	return r
 }
 
 func total(byPartner map[string]int64) (sum int64) {

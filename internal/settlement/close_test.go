@@ -18,6 +18,7 @@ import (
 	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/problem"
 	"exchequer/internal/settlement"
+	"exchequer/ledger"
 )
 
 // played runs four days: payments on Monday, credits and funding on Tuesday, payouts on Wednesday, seen on Thursday.
@@ -266,6 +267,53 @@ func TestCloseRefusesWhatDoesNotAgree(t *testing.T) {
 		})
 	}
 	shared.close(tuesday) // nothing else stood in the way
+}
+
+func TestCloseRefusesAPostingThatNothingStandsBehind(t *testing.T) {
+	t.Parallel()
+	payable, unallocated := booking.Payable("BODYG", "B1"), booking.Unallocated
+	for name, tc := range map[string]struct {
+		book, debit, credit string
+		want                []string
+	}{
+		"a body's money becomes a payer's": {"GRO", payable, booking.Excess, []string{"payable_closing", "excess_closing", "payable_other", "excess_other"}},
+		"and ours":                         {"GRO", payable, booking.ServiceCharge, []string{"payable_closing", "payable_other"}},
+		"a stranger's money becomes ours":  {"000", unallocated, booking.Funding, []string{"unplaced"}},
+		"a fee is never asked for":         {"NET", booking.Excess, booking.DueFrom(booking.House), []string{"fees_owed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.settle(w.pay("GRO", 100_000, 0), 0)
+			w.settle(w.pay("NET", 0, 50_000), 2_200)
+			w.strange(5_000)
+			w.statement()
+			w.tx(func(ctx context.Context, tx pgx.Tx) {
+				w.post(ctx, tx, mistake{ledger.Transaction{Book: tc.book, Reference: "x", Kind: "mistake", Occurred: w.clock.Now(), Day: monday.UTC(),
+					Postings: []ledger.Posting{{Debit: tc.debit, Credit: tc.credit, Amount: 2_000, Currency: booking.Currency}}}})
+			})
+			c, err := w.Close(t.Context(), deciding, monday)
+			w.ok(err)
+			var codes []string
+			for _, f := range c.Findings {
+				codes = append(codes, f.Code)
+			}
+			for _, code := range tc.want {
+				if !slices.Contains(codes, code) {
+					t.Errorf("no finding %s among %v", code, codes)
+				}
+			}
+			if c.Closed {
+				t.Error("the day is closed over it")
+			}
+		})
+	}
+}
+
+// mistake is a posting that no event of the accountant's page makes.
+type mistake struct{ tx ledger.Transaction }
+
+func (m mistake) Transactions() ([]ledger.Transaction, error) {
+	return []ledger.Transaction{m.tx}, nil
 }
 
 func TestRecomputeGivesTheSameDigest(t *testing.T) {

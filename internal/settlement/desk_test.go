@@ -294,3 +294,18 @@ func TestABankThatRefusesWhatItHasPaid(t *testing.T) {
 		t.Errorf("findings %+v, %v", findings, err)
 	}
 }
+
+func TestUnplacedIsWhatTheStatementsBroughtForNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := newDesk(w)
+	ref := w.pay("NET", 50_000, 0)
+	_, err := w.AnnounceFunding(t.Context(), asking, settlement.Funding{Ref: "FUND-000001", Amount: 10_000})
+	w.ok(err)
+	d.batch(monday, "B-0602", providers.SettlementLine{Reference: ref, ProviderID: "1", Amount: 50_000, Fee: 500},
+		providers.SettlementLine{Reference: "STRANGER", ProviderID: "2", Amount: 9_000})
+	d.statement(monday, entry{58_500, monday, "B-0602"}, entry{12_000, monday, "FUND-000001"}, entry{77, monday, "NOTPROVIDED"})
+	if c := w.close(monday); c.House.Unplaced != 9_000+2_000+77 || c.Books[3].FeesOwed != 500 {
+		t.Errorf("unplaced %d, fees owed %+v", c.House.Unplaced, c.Books[3])
+	}
+}

@@ -20,6 +20,7 @@ type proof struct {
 	after    calendar.Date // the day closed before; none: everything until day
 	day      calendar.Date
 	at       time.Time // what was recorded later is not seen
+	arrived  int64     // of what was met, in all books so far
 	findings []CloseFinding
 }
 
@@ -83,7 +84,13 @@ func (p *proof) house(ctx context.Context, c *Close) error {
 	}
 	unplaced, err := p.s.Ledger.BalanceAtDayTx(ctx, p.tx, ledger.AtDay{
 		Book: booking.House, Account: booking.Unallocated, Day: p.day.UTC(), At: p.at})
+	if err != nil {
+		return err
+	}
 	c.House.Unplaced = unplaced.Net()
+	lines, err := p.unplaced(ctx, p.arrived)
+	p.agree(CloseFinding{Code: "unplaced", Book: booking.House, Subject: booking.Unallocated, Ledger: c.House.Unplaced, Items: lines,
+		Detail: "what nobody can place is not what the statements brought beyond what was met"})
 	return err
 }
 

@@ -197,7 +197,7 @@ func (w *world) settlePartTx(ctx context.Context, tx pgx.Tx, e expectation.Expec
 	w.t.Helper()
 	day := w.post(ctx, tx, booking.Settled{Head: booking.Head{Reference: w.key(), Occurred: w.clock.Now(), Day: w.today()},
 		Book: e.Book, Channel: "pay", Provider: "pay", Account: account, Gross: amount, Fee: fee})
-	e.Met, e.MetBy, e.MetDay, e.State = e.Met+amount, "line", day, expectation.PartMet
+	e.Met, e.Fee, e.MetBy, e.MetDay, e.State = e.Met+amount, e.Fee+fee, "line", day, expectation.PartMet
 	if e.Met == e.Amount {
 		e.State = expectation.Met
 	}
