@@ -124,7 +124,7 @@ CREATE TABLE gateway.notification (
     state       text        NOT NULL,
     handled_at  timestamptz,
     PRIMARY KEY (book, id),
-    CONSTRAINT notification_state_known CHECK (state IN ('received', 'applied', 'duplicate', 'refused'))
+    CONSTRAINT notification_state_known CHECK (state IN ('received', 'applied', 'duplicate', 'refused', 'failed'))
 );
 CREATE INDEX notification_waiting ON gateway.notification (book, id) WHERE state = 'received';
 

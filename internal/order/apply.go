@@ -78,8 +78,8 @@ func everybodys(ctx context.Context, err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// applyEach gives each waiting notification a transaction of its own. One that cannot be applied stays in the inbox with
-// a finding, and its error is returned after all others had their turn.
+// applyEach gives each waiting notification a transaction of its own. One that cannot be applied is put aside with a
+// finding: waiting, it would hold up its book for ever. Its attempt is still asked about.
 func (s *Service) applyEach(ctx context.Context, book string) (int, error) {
 	var ids []int64
 	rows, err := s.Pool.Query(ctx, `SELECT id FROM gateway.notification WHERE book = $1 AND state = 'received' ORDER BY id LIMIT $2`,
@@ -90,7 +90,6 @@ func (s *Service) applyEach(ctx context.Context, book string) (int, error) {
 	if ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 		return 0, err
 	}
-	var refused error
 	for _, id := range ids {
 		err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 			words, err := waitingTx(ctx, tx, book, `AND id = $2`, id)
@@ -102,12 +101,24 @@ func (s *Service) applyEach(ctx context.Context, book string) (int, error) {
 		if err == nil {
 			continue
 		}
-		refused = errors.Join(refused, s.notApplied(ctx, book, fmt.Sprintf("notification %d", id), err))
 		if everybodys(ctx, err) {
-			break
+			return 0, err
+		}
+		if err := s.putAside(ctx, book, id, err); err != nil {
+			return 0, err
 		}
 	}
-	return len(ids), refused
+	return len(ids), nil
+}
+
+func (s *Service) putAside(ctx context.Context, book string, id int64, cause error) error {
+	s.Log.ErrorContext(ctx, "notification could not be applied", "book", book, "notification", id, "error", cause)
+	return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := s.handledTx(ctx, tx, book, word{Notification: id}, "failed"); err != nil {
+			return err
+		}
+		return finding.WriteTx(ctx, tx, cannotApply(book, fmt.Sprintf("notification %d", id), cause), s.now())
+	})
 }
 
 // notApplied passes on the error of a word that could not be applied, with a finding unless the word is not to blame.
@@ -116,8 +127,12 @@ func (s *Service) notApplied(ctx context.Context, book, subject string, cause er
 	if everybodys(ctx, cause) {
 		return err
 	}
-	f := finding.Finding{Book: book, Kind: finding.NotApplied, Subject: subject, Detail: map[string]string{"cause": causeOf(cause)}}
+	f := cannotApply(book, subject, cause)
 	return errors.Join(err, pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error { return finding.WriteTx(ctx, tx, f, s.now()) }))
+}
+
+func cannotApply(book, subject string, cause error) finding.Finding {
+	return finding.Finding{Book: book, Kind: finding.NotApplied, Subject: subject, Detail: map[string]string{"cause": causeOf(cause)}}
 }
 
 // causeOf gives the code of an error, for a finding: a message could hold more than ids.

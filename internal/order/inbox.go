@@ -52,6 +52,7 @@ type message struct {
 	verdict  providers.Verdict
 	attempt  Attempt // zero where none is known
 	seen     *providers.Observation
+	ask      bool // the attempt is not certain and this word does not make it so
 }
 
 // judge reads and checks a notification, in the order signature, order, amount, not yet final.
@@ -76,8 +77,13 @@ func (s *Service) judge(ctx context.Context, p providers.Provider, n providers.N
 	case !fits(o, m.attempt):
 		m.verdict = providers.AmountDiffers
 	default:
-		if _, moves := next(m.attempt.State, event(o.Kind)); !moves {
+		_, moves := next(m.attempt.State, event(o.Kind))
+		switch {
+		case moves:
+		case m.attempt.State.Certain():
 			m.verdict = providers.AlreadyFinal
+		default: // a word that decides nothing: taken, and the provider is asked for one that does
+			m.ask = true
 		}
 	}
 	return m, nil
@@ -130,6 +136,11 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, m message) error {
 		book, m.provider, m.raw.Method, []byte(m.raw.RawQuery), header, body, now, m.verdict, m.attempt.Ref, m.seen, state)
 	if err != nil {
 		return err
+	}
+	if m.ask {
+		if err := s.askSoonTx(ctx, tx, m.attempt); err != nil {
+			return err
+		}
 	}
 	if m.verdict == providers.Accepted {
 		_, err = outbox.EnqueueTx(ctx, tx, outbox.Job{Kind: ApplyJob, Book: book, Ref: book, Due: now})

@@ -295,8 +295,8 @@ func TestOneBadNotificationDoesNotHoldUpItsNeighbours(t *testing.T) {
 	r.must(tx.Commit(ctx))
 
 	r.must(r.sim.Tick(ctx))
-	if _, err := r.orders.ApplyWaiting(ctx, "HNI"); err == nil {
-		t.Error("the refusal was not reported")
+	if _, err := r.orders.ApplyWaiting(ctx, "HNI"); err != nil {
+		t.Fatal(err)
 	}
 	var states []order.AttemptState
 	for _, a := range attempts {
@@ -307,8 +307,11 @@ func TestOneBadNotificationDoesNotHoldUpItsNeighbours(t *testing.T) {
 	if states[0] != order.Succeeded || states[1] != order.Pending || states[2] != order.Succeeded {
 		t.Errorf("attempts are %v", states)
 	}
-	if n := r.count(`SELECT count(*) FROM gateway.notification WHERE state = 'received'`); n != 1 {
-		t.Errorf("%d notifications wait", n)
+	if n := r.count(`SELECT count(*) FROM gateway.notification WHERE state = 'failed'`); n != 1 {
+		t.Errorf("%d notifications are put aside", n)
+	}
+	if n := r.count(`SELECT count(*) FROM gateway.notification WHERE state = 'received'`); n != 0 {
+		t.Errorf("%d notifications hold up the book", n)
 	}
 	if n := r.findings(finding.NotApplied); n != 1 {
 		t.Errorf("%d findings of what could not be applied", n)
@@ -351,5 +354,38 @@ func TestBillsThatCannotBePaid(t *testing.T) {
 	}
 	if n := r.count(`SELECT count(*) FROM gateway.payment_order`); n != 1 {
 		t.Errorf("%d orders were written", n)
+	}
+}
+
+func TestAPayerHasNoLongerThanTheBillHolds(t *testing.T) {
+	r := newRig(t)
+	b := r.bill("D1", 1_000, 0)
+	r.clock.advance(b.ValidUntil.Sub(r.clock.Now()) - 5*time.Minute)
+	o := r.open(b)
+	if a := r.start(o, "k"); !a.ExpiresAt.Equal(b.ValidUntil) {
+		t.Errorf("the provider may take money until %s, the bill holds until %s", a.ExpiresAt, b.ValidUntil)
+	}
+	other := r.bill("D2", 1_000, 0)
+	o = r.open(other)
+	r.clock.advance(other.ValidUntil.Sub(r.clock.Now()) - time.Minute)
+	if _, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "vnpay", Key: "k2"}); problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("a minute before the end: %v", err)
+	}
+}
+
+func TestAWordThatDecidesNothingIsTakenAndAskedAbout(t *testing.T) {
+	r := newRig(t)
+	o := r.open(r.bill("D1", 100_000, 0))
+	a, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "willed", Key: "k"})
+	r.must(err)
+	r.bank.read = providers.Observation{Reference: a.Ref, Merchant: "w", Kind: providers.Uncertain, Amount: 100_000, Currency: "VND"}
+	r.clock.advance(10 * time.Second)
+	_, err = r.orders.Receive(ctx, "willed", providers.Notification{Method: "POST"})
+	r.must(err)
+	if n := r.count(`SELECT count(*) FROM gateway.notification WHERE verdict = 'accepted'`); n != 1 {
+		t.Errorf("%d notifications are taken", n)
+	}
+	if n := r.count(`SELECT count(*) FROM gateway.outbox WHERE kind = $1 AND ref = $2 AND due <= $3`, order.AskJob, a.Ref, r.clock.Now()); n != 1 {
+		t.Errorf("%d questions are due", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -97,7 +98,8 @@ func attemptOf(ctx context.Context, tx pgx.Tx, o Order, request string) (Attempt
 }
 
 func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o Order, r StartRequest, request string) (Attempt, error) {
-	if err := s.startable(ctx, tx, o); err != nil {
+	holds, err := s.startable(ctx, tx, o)
+	if err != nil {
 		return Attempt{}, err
 	}
 	contract, err := s.contractFor(r.Provider, o)
@@ -105,9 +107,13 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o O
 		return Attempt{}, err
 	}
 	now := s.now()
+	expires := now.Add(s.Timing.Window)
+	if holds.Before(expires) {
+		expires = holds // money taken after it would pay no bill: the provider must not take it
+	}
 	a := Attempt{
 		Book: o.Book, Ref: reference.Attempt(o.Ref, len(o.Attempts)), Order: o.Ref, Provider: r.Provider,
-		Merchant: contract.Merchant, Amount: o.Amount, State: Created, CreatedAt: now, ExpiresAt: now.Add(s.Timing.Window),
+		Merchant: contract.Merchant, Amount: o.Amount, State: Created, CreatedAt: now, ExpiresAt: expires,
 	}
 	var b pgx.Batch
 	b.Queue(`INSERT INTO gateway.attempt (book, ref, order_ref, request, provider, merchant, amount, state, created_at, expires_at, updated_at)
@@ -142,18 +148,23 @@ func (s *Service) contractFor(provider string, o Order) (catalog.Contract, error
 	return home, nil
 }
 
-// startable refuses a new attempt unless the order is open, none of its attempts is live and its bills can be paid.
-func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) error {
+// leastWindow is the least time a payer needs at a provider.
+const leastWindow = 2 * time.Minute
+
+// startable refuses a new attempt unless the order is open, none of its attempts is live and its bills can be paid; it
+// gives the instant until which their amounts hold.
+func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) (time.Time, error) {
+	var holds time.Time
 	if o.State != Open {
-		return problem.New(problem.Conflict, "order %s is %s", o.Ref, o.State)
+		return holds, problem.New(problem.Conflict, "order %s is %s", o.Ref, o.State)
 	}
 	for _, a := range o.Attempts {
 		if a.State.live() {
-			return problem.New(problem.Conflict, "attempt %s is %s: finish or abandon it first", a.Ref, a.State)
+			return holds, problem.New(problem.Conflict, "attempt %s is %s: finish or abandon it first", a.Ref, a.State)
 		}
 	}
 	if len(o.Attempts) == reference.MaxAttempts {
-		return problem.New(problem.Conflict, "order %s has had %d attempts: open a new order", o.Ref, reference.MaxAttempts)
+		return holds, problem.New(problem.Conflict, "order %s has had %d attempts: open a new order", o.Ref, reference.MaxAttempts)
 	}
 	refs := make([]string, len(o.Items))
 	for i, it := range o.Items {
@@ -161,20 +172,26 @@ func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) error {
 	}
 	bills, err := bill.LockTx(ctx, tx, refs)
 	if err != nil {
-		return err
+		return holds, err
 	}
 	for _, b := range bills {
 		if err := s.payable(b); err != nil {
-			return err
+			return holds, err
+		}
+		if holds.IsZero() || b.ValidUntil.Before(holds) {
+			holds = b.ValidUntil
 		}
 		// An order takes the whole of what a bill owes; a bill that was partly paid meanwhile needs a new order.
 		for _, it := range o.Items {
 			if it.Bill == b.Ref && it.Amount != b.Due() {
-				return problem.New(problem.Conflict, "bill %s owes another amount now: open a new order", b.Ref)
+				return holds, problem.New(problem.Conflict, "bill %s owes another amount now: open a new order", b.Ref)
 			}
 		}
 	}
-	return nil
+	if holds.Sub(s.now()) < leastWindow {
+		return holds, problem.New(problem.Conflict, "the amount changes within minutes: ask for a new bill then")
+	}
+	return holds, nil
 }
 
 // afterStart records how the provider took the request. The context may be over (the payer's browser has gone): what
