@@ -62,7 +62,7 @@ func authenticator(path, address string, g *gateway, e *environment) (api.Authen
 		fmt.Fprintln(e.stderr, "no EXCHEQUER_JWKS: bearer tokens are not checked, listening on loopback only")
 		return api.Local(), nil
 	}
-	keys, err := sign.OpenFile(path)
+	keys, err := sign.OpenFile(path, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("EXCHEQUER_JWKS: %w", err)
 	}

@@ -25,9 +25,9 @@ type File struct {
 // lookEvery is how long the keys of one look at the file hold.
 const lookEvery = time.Second
 
-// OpenFile reads a JWKS document. It fails where ParseKeySet does.
-func OpenFile(path string) (*File, error) {
-	f := &File{path: path, wall: time.Now}
+// OpenFile reads a JWKS document; wall is the machine's clock. It fails where ParseKeySet does.
+func OpenFile(path string, wall func() time.Time) (*File, error) {
+	f := &File{path: path, wall: wall}
 	if err := f.reload(); err != nil {
 		return nil, err
 	}

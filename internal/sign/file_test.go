@@ -20,12 +20,11 @@ func TestAKeyTakenOutOfTheFileOpensNothing(t *testing.T) {
 	}
 	stolen, kept := openKeys(t), openKeys(t)
 	put(stolen.Public().JSON())
-	file, err := sign.OpenFile(path)
+	now := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	file, err := sign.OpenFile(path, func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
-	file.SetWall(func() time.Time { return now })
 	compact := signed(t, stolen, "{}")
 	if _, err := file.Verify(compact, typ); err != nil {
 		t.Fatalf("before it was removed: %v", err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"exchequer/internal/sign"
 )
@@ -249,7 +250,7 @@ func TestKeySetsThatAreRefused(t *testing.T) {
 
 func TestFileIsReadAgainWhenItChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jwks.json")
-	if _, err := sign.OpenFile(path); err == nil {
+	if _, err := sign.OpenFile(path, time.Now); err == nil {
 		t.Fatal("a missing file was accepted")
 	}
 	keys := openKeys(t)
@@ -259,7 +260,7 @@ func TestFileIsReadAgainWhenItChanges(t *testing.T) {
 		}
 	}
 	put(keys.Public().JSON())
-	file, err := sign.OpenFile(path)
+	file, err := sign.OpenFile(path, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
