@@ -140,6 +140,10 @@ func (r *Report) add(o Report) {
 
 // recordTx keeps a statement, or says why it is not applied.
 func (d *Desk) recordTx(ctx context.Context, tx pgx.Tx, actor Actor, s bankStatement, report *Report) error {
+	if fault := d.ahead(s.day); fault != "" {
+		report.State = Faulty
+		return d.findTx(ctx, tx, report, finding.StatementFault, "of-no-day", fault)
+	}
 	credits, debits, faults := s.check()
 	faults = append(slices.Clone(s.faults), faults...)
 	var err error

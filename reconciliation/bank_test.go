@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -95,7 +96,7 @@ func TestPayoutsAndUnknownDebits(t *testing.T) {
 	}
 	line := func(n int) string { return fmt.Sprintf("%s:2025-06-04:%d", account, n) }
 	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open",
-		"amount_differs:HNI:HNIPAYOUT1:100000:99000:open", "duplicate:EHN:"+line(3)+":0:500000:open",
+		"amount_differs:HNI:"+line(2)+":100000:99000:open", "duplicate:EHN:"+line(3)+":0:500000:open",
 		"unknown_debit:000:"+line(4)+":0:25000:open", "unknown_credit:000:"+line(5)+":0:500000:open")
 	w.wantExpectation("EHN", expectation.Payout, "EHNPAYOUT1", "met 0 0 500000")
 	w.wantExpectation("HNI", expectation.Payout, "HNIPAYOUT1", "open 0 0 0")
@@ -118,17 +119,46 @@ func TestMoneyOfABatchThatNobodyWaitsFor(t *testing.T) {
 
 func TestACreditThatIsNotItsBatch(t *testing.T) {
 	w := announced(t)
-	batch := batchOf(tuesday, "NETTO001")
 	w.bank(tuesday, 0, credit(331_499, "NETTO001"))
-	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open", "credit_differs:000:"+batch+":331500:331499:open")
+	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open", "credit_differs:000:"+account+":2025-06-03:1:331500:331499:open")
 	w.wantExpectation("HNI", expectation.Settlement, "H1", "announced 200000 1400 0")
 	w.wantBalances(map[string]int64{house + " liabilities:unallocated": 331_499, "HNI assets:clearing:vnpay": 200_000})
 	// The right credit still settles it, and the next one is one too many.
 	w.bank(wednesday, 331_499, credit(331_500, "NETTO001"), credit(331_500, "NETTO001"))
 	w.wantExpectation("HNI", expectation.Settlement, "H1", "met 200000 1400 200000")
-	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open", "credit_differs:000:"+batch+":331500:331499:open",
+	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open", "credit_differs:000:"+account+":2025-06-03:1:331500:331499:open",
 		"duplicate:000:"+account+":2025-06-04:2:0:331500:open")
 	w.wantBank(wednesday)
+}
+
+func TestABatchPaidInPartsIsABreakAPart(t *testing.T) {
+	w := announced(t)
+	w.bank(tuesday, 0, credit(300_000, "NETTO001"), credit(31_500, "NETTO001"))
+	line := func(n int) string { return fmt.Sprintf("%s:2025-06-03:%d", account, n) }
+	w.wantBreaks("amount_differs:BCA:B1:135000:134000:open",
+		"credit_differs:000:"+line(1)+":331500:300000:open", "credit_differs:000:"+line(2)+":331500:31500:open")
+	breaks, err := w.desk.Breaks(context.Background(), treasurer, reconciliation.BreakFilter{Kind: reconciliation.CreditDiffers})
+	if err != nil || len(breaks) != 2 || breaks[0].Partner != "vnpay" || breaks[0].Source != batchOf(tuesday, "NETTO001") {
+		t.Errorf("%+v, %v", breaks, err)
+	}
+	w.wantBank(tuesday)
+}
+
+func TestAStatementOfADayThatHasNotBegun(t *testing.T) {
+	w := announced(t)
+	w.now = tuesday.Add(10 * time.Hour)
+	file := camt(wednesday, 0, credit(500_000, "GROSS001"))
+	noDay := bytes.ReplaceAll(file, []byte("<Dt><Dt>2025-06-04</Dt></Dt></Bal>"), []byte("</Bal>"))
+	for name, f := range map[string][]byte{"tomorrow's": file, "of no day": noDay} {
+		if report := w.statement(f); report.State != reconciliation.Faulty || len(report.Findings) != 1 {
+			t.Errorf("%s: %+v", name, report)
+		}
+	}
+	w.wantBalances(map[string]int64{bankOf("EHN"): 0})
+	w.now = wednesday.Add(20 * time.Hour)
+	if report := w.statement(file); report.State != reconciliation.Applied || report.Matched != 1 {
+		t.Errorf("on its day: %+v", report)
+	}
 }
 
 func TestFundingInAnotherAmount(t *testing.T) {

@@ -15,11 +15,11 @@ type Break struct {
 	Book     string    `json:"book"`
 	Kind     BreakKind `json:"kind"`
 	Partner  string    `json:"partner"`
-	Ref      string    `json:"ref"`      // attempt, payout, batch, or key of the line at fault
+	Ref      string    `json:"ref"`      // attempt, funding transfer, batch, or key of the line at fault
 	Day      string    `json:"day"`      // YYYY-MM-DD of the file that showed it first
 	Expected int64     `json:"expected"` // by our books; 0 where we know nothing
 	Found    int64     `json:"found"`    // by theirs; 0 where they say nothing
-	Source   string    `json:"source"`   // batch or statement line
+	Source   string    `json:"source"`   // batch, payout or statement line
 
 	State    string     `json:"state"` // open or closed
 	OpenedAt time.Time  `json:"opened_at"`

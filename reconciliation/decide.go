@@ -205,12 +205,15 @@ func (d *Desk) markTx(ctx context.Context, tx pgx.Tx, l line, v Verdict, report 
 	} else {
 		state = "break"
 		b := Break{Book: v.book(), Kind: v.Break, Partner: l.account, Ref: l.key(), Day: report.Day, Found: l.Amount, Source: l.key()}
-		switch v.Break {
-		case AmountDiffers, CreditDiffers:
+		// A batch or a payout stays open and may be paid wrongly again: each such line is a break of its own, and what it
+		// names is the source. An announced transfer is met by its first credit.
+		switch {
+		case v.Break == CreditDiffers:
+			b.Partner, b.Source, b.Expected = v.Owed.From, v.Owed.Name, v.Owed.Amount
+		case v.Break == AmountDiffers && v.Owed.Match == Payout:
+			b.Source, b.Expected = v.Owed.Name, v.Owed.Amount
+		case v.Break == AmountDiffers:
 			b.Ref, b.Expected = v.Owed.Name, v.Owed.Amount
-		}
-		if v.Break == CreditDiffers {
-			b.Partner = v.Owed.From
 		}
 		ref = b.Ref
 		if err := d.openTx(ctx, tx, report, b); err != nil {

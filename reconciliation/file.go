@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
 	"exchequer/providers"
 )
 
@@ -60,6 +62,18 @@ func stateTx(ctx context.Context, tx pgx.Tx, f file) (FileState, error) {
 	err := tx.QueryRow(ctx, `SELECT state FROM gateway.partner_file WHERE book = $1 AND kind = $2 AND partner = $3 AND digest = $4`,
 		booking.House, f.kind, f.partner, f.digest).Scan(&state)
 	return state, err
+}
+
+// ahead says what is wrong with a file of no day, or of one that has not begun ("" for nothing). Such a file is kept by
+// nobody: on its day the same content may be right.
+func (d *Desk) ahead(day time.Time) string {
+	switch today := calendar.DayOf(d.Now()); {
+	case day.IsZero():
+		return "it says of no day that it is its own: it was not applied, ask for a corrected one"
+	case calendar.DateOf(day).After(today):
+		return fmt.Sprintf("it is of a day that has not begun, today is %s: it was not applied, ask for a corrected one", today)
+	}
+	return ""
 }
 
 // byProgram says whether the program itself imports: it asks for a file again after a crash, and having it already is

@@ -118,6 +118,10 @@ type settlementImport struct {
 
 func (in settlementImport) applyTx(ctx context.Context, tx pgx.Tx, report *Report) error {
 	d := in.desk
+	if fault := d.ahead(in.day); fault != "" {
+		report.State = Faulty
+		return d.findTx(ctx, tx, report, finding.FileFault, "of-no-day", fault)
+	}
 	known, err := d.knownBatchesTx(ctx, tx, in.partner, in.day, in.batches)
 	if err != nil {
 		return err

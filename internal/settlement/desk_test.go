@@ -309,3 +309,19 @@ func TestUnplacedIsWhatTheStatementsBroughtForNobody(t *testing.T) {
 		t.Errorf("unplaced %d, fees owed %+v", c.House.Unplaced, c.Books[3])
 	}
 }
+
+// A payout is executed while the room for another one is counted.
+func TestRoomIsCountedInOneView(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(w.pay("NET", 100_000, 0), 0)
+	p := propose(w)["NET"]
+	_, err := w.Approve(t.Context(), deciding, p.Ref)
+	w.ok(err)
+	w.settle(w.pay("NET", 100_000, 0), 10_000)
+	a := &after{text: "NET " + booking.Bank(account), do: func() { w.execute(p) }}
+	proposed, err := w.interrupted(a).Propose(t.Context(), asking, monday)
+	if err != nil || len(proposed) != 0 || !a.done.Load() {
+		t.Errorf("%v, %v: at the bank there are %d", proposed, err, w.net("NET", "assets:bank"))
+	}
+}

@@ -152,20 +152,16 @@ func waitingTx(ctx context.Context, tx pgx.Tx, body catalog.Body, day calendar.D
 // instructed or proposed, less what is there of the payers' excess. A fee that is not yet made good is missing here.
 func (s *Service) roomTx(ctx context.Context, tx pgx.Tx, book string) (int64, error) {
 	account := s.Catalog.CollectionAccount().Account
-	bank, err := s.balanceTx(ctx, tx, book, booking.Bank(account))
-	if err != nil {
-		return 0, err
-	}
-	instructed, err := s.balanceTx(ctx, tx, book, booking.Payout(account))
-	if err != nil {
-		return 0, err
-	}
-	var proposed, excess int64
-	err = tx.QueryRow(ctx, `
-		SELECT (SELECT coalesce(sum(amount), 0)::bigint FROM gateway.payout WHERE book = $1 AND account_from = $2 AND state = 'proposed'),
-		       (SELECT coalesce(sum(greatest(p.excess - p.refunded, 0)), 0)::bigint
-		        FROM gateway.payment p JOIN gateway.expectation e ON e.book = $1 AND e.kind = $3 AND e.ref = p.attempt
-		        WHERE p.book = $1 AND p.excess > 0 AND e.state = $4)`,
-		book, account, expectation.Settlement, expectation.Met).Scan(&proposed, &excess)
-	return bank.Net() - instructed.Net() - proposed - excess, err
+	var room int64
+	// One statement, so one view: read one after the other, a payout that is executed in between would count neither as
+	// instructed nor as gone from the bank.
+	err := tx.QueryRow(ctx, `
+		SELECT (SELECT coalesce(sum(debits_posted - credits_posted), 0)::bigint FROM ledger.balances WHERE book = $1 AND account = $2)
+		     - (SELECT coalesce(sum(credits_posted - debits_posted), 0)::bigint FROM ledger.balances WHERE book = $1 AND account = $3)
+		     - (SELECT coalesce(sum(amount), 0)::bigint FROM gateway.payout WHERE book = $1 AND account_from = $4 AND state = 'proposed')
+		     - (SELECT coalesce(sum(greatest(p.excess - p.refunded, 0)), 0)::bigint
+		        FROM gateway.payment p JOIN gateway.expectation e ON e.book = $1 AND e.kind = $5 AND e.ref = p.attempt
+		        WHERE p.book = $1 AND p.excess > 0 AND e.state = $6)`,
+		book, booking.Bank(account), booking.Payout(account), account, expectation.Settlement, expectation.Met).Scan(&room)
+	return room, err
 }
