@@ -30,6 +30,7 @@ const (
 	LimitBroken        FindingKind = "limit_broken"        // an account stands below its limit
 	DayDiffers         FindingKind = "day_differs"         // an effective day that was closed, or is not the asked open one
 	ClosingDiffers     FindingKind = "closing_differs"     // the last closed day and the record of closings differ
+	BookMissing        FindingKind = "book_missing"        // transactions or postings of a book that is not open
 	RightsTooWide      FindingKind = "rights_too_wide"     // the program's role could change what must only grow
 )
 
@@ -63,6 +64,10 @@ const mostFindings = 100
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	report := Report{Findings: []Finding{}}
 	err := l.reading(ctx, func(tx pgx.Tx) error {
+		// No foreign key leads from a transaction to its book: a book that is not open is looked for where it would show.
+		if err := report.collectBooks(ctx, tx); err != nil {
+			return err
+		}
 		books, err := bookNames(ctx, tx)
 		if err != nil {
 			return err
@@ -95,6 +100,23 @@ func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
 		if err := r.collect(ctx, tx, c.kind, book, c.sql, book, mostFindings); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// collectBooks adds a finding for each book that has entries and no row of its own.
+func (r *Report) collectBooks(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, sqlMissingBooks, mostFindings)
+	if err != nil {
+		return fault("look for books that are not open", err)
+	}
+	books, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fault("look for books that are not open", err)
+	}
+	for _, book := range books {
+		r.Findings = append(r.Findings, Finding{Kind: BookMissing, Book: book,
+			Detail: "it has transactions or postings and was never opened: they are in no balance and no report"})
 	}
 	return nil
 }

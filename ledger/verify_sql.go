@@ -102,6 +102,21 @@ WHERE b.book = $1 AND b.closed_through IS DISTINCT FROM p.day
 LIMIT $2`},
 }
 
+// sqlMissingBooks steps from book to book over the primary keys, so it reads a row a book and not the whole history.
+const sqlMissingBooks = `
+WITH RECURSIVE of_transactions AS (
+    SELECT min(book) AS book FROM ledger.transactions
+    UNION ALL
+    SELECT (SELECT min(t.book) FROM ledger.transactions t WHERE t.book > f.book) FROM of_transactions f WHERE f.book IS NOT NULL
+), of_postings AS (
+    SELECT min(book) AS book FROM ledger.postings
+    UNION ALL
+    SELECT (SELECT min(p.book) FROM ledger.postings p WHERE p.book > f.book) FROM of_postings f WHERE f.book IS NOT NULL
+)
+SELECT book FROM (SELECT book FROM of_transactions UNION SELECT book FROM of_postings) f
+WHERE book IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.books b WHERE b.book = f.book)
+ORDER BY book LIMIT $1`
+
 // sqlRights asks what the current role could do to the tables that must only grow. Whoever owns a table, or is a member
 // of its owner, can grant himself what was revoked.
 const sqlRights = `

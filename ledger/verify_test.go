@@ -121,6 +121,26 @@ func TestVerifyFindsTampering(t *testing.T) {
 	}
 }
 
+func TestVerifySeesABookThatIsNotOpen(t *testing.T) {
+	b := start(t)
+	b.story("A01", "000")
+	// With the program's own rights, and in two books: a gap in one must not hide the other.
+	for _, sql := range []string{
+		`INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link)
+			VALUES ('A00', 90, 'X', 'x', '2025-06-02', '2025-06-02', '2025-06-02', '2025-06-02', '')`,
+		`INSERT INTO ledger.postings VALUES ('ZZZ', 91, 0, 'a', 'b', 'VND', 5, 5, 0, 0, 5, '2025-06-02', '2025-06-02')`,
+	} {
+		if _, err := b.pool.Exec(context.Background(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := b.Verify(context.Background(), mirror)
+	if err != nil || len(report.Findings) != 2 || report.OK ||
+		report.Findings[0].Kind != ledger.BookMissing || report.Findings[0].Book != "A00" || report.Findings[1].Book != "ZZZ" {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 func TestVerifyNamesTheRow(t *testing.T) {
 	b := start(t)
 	b.story("A01", "000")

@@ -104,9 +104,11 @@ CREATE TABLE gateway.bank_statement_line (
 );
 CREATE INDEX bank_statement_line_open ON gateway.bank_statement_line (book, account, day) WHERE state <> 'matched';
 
--- Where their books and ours do not agree. Found again, it is the same break.
+-- Where their books and ours do not agree. Found again while it is open, it is the same break; after it was closed it is
+-- another one, so that what was open on a day can be told for ever.
 CREATE TABLE gateway.break (
     book      text        NOT NULL,
+    id        bigint      GENERATED ALWAYS AS IDENTITY,
     kind      text        NOT NULL,
     partner   text        NOT NULL,  -- provider, or bank account
     ref       text        NOT NULL,  -- attempt, payout, batch, or key of the line at fault
@@ -120,13 +122,15 @@ CREATE TABLE gateway.break (
     closed_at timestamptz,
     closed_by text        NOT NULL DEFAULT '',
     reason    text        NOT NULL DEFAULT '',  -- why it is closed
-    CONSTRAINT break_once PRIMARY KEY (book, kind, partner, ref),
+    CONSTRAINT break_pk PRIMARY KEY (book, id),
     CONSTRAINT break_kind CHECK (kind IN ('missing_there', 'missing_here', 'amount_differs', 'duplicate',
         'unknown_credit', 'unknown_debit', 'batch_differs', 'credit_differs')),
     CONSTRAINT break_state CHECK (state IN ('open', 'closed')),
     CONSTRAINT break_closed CHECK ((state = 'closed') = (closed_at IS NOT NULL AND closed_by <> '' AND reason <> ''))
 );
 CREATE INDEX break_open ON gateway.break (book, day) WHERE state = 'open';
+CREATE UNIQUE INDEX break_open_once ON gateway.break (book, kind, partner, ref) WHERE state = 'open';
+CREATE INDEX break_by_line ON gateway.break (kind, ref);
 
 GRANT SELECT, INSERT ON gateway.partner_file, gateway.settlement_batch, gateway.settlement_line, gateway.bank_statement,
     gateway.bank_statement_line, gateway.break TO exchequer_app;

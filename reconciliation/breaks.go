@@ -28,11 +28,11 @@ type Break struct {
 	Reason   string     `json:"reason,omitempty"`
 }
 
-// openTx opens a break, and counts it in the report unless it is one that was found before.
+// openTx opens a break, and counts it in the report unless it is open already.
 func (d *Desk) openTx(ctx context.Context, tx pgx.Tx, report *Report, b Break) error {
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO gateway.break (book, kind, partner, ref, day, expected, found, source, opened_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (book, kind, partner, ref) DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (book, kind, partner, ref) WHERE state = 'open' DO NOTHING`,
 		b.Book, b.Kind, b.Partner, b.Ref, b.Day, b.Expected, b.Found, b.Source, d.Now())
 	if err == nil && tag.RowsAffected() == 1 {
 		report.Breaks[b.Kind]++
@@ -58,16 +58,19 @@ func (d *Desk) closeTx(ctx context.Context, tx pgx.Tx, report *Report, which boo
 	return err
 }
 
-// missingThereTx opens a break for each payment that should have been paid over by a day and that no file has named.
+// missingThereTx opens a break for each payment that should have been paid over by a day and that no file has named. One
+// that became known only after the batch that names it was credited is not missing: its money stands as unallocated,
+// and the break of its line, missing here, is open.
 func (d *Desk) missingThereTx(ctx context.Context, tx pgx.Tx, report *Report, partner string, day time.Time) error {
 	books, _ := d.contracts(partner)
 	for _, book := range books {
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO gateway.break (book, kind, partner, ref, day, expected, found, source, opened_at)
-			SELECT book, $5, partner, ref, $3, amount, 0, $6, $4 FROM gateway.expectation
+			SELECT book, $5, partner, ref, $3, amount, 0, $6, $4 FROM gateway.expectation e
 			WHERE book = $1 AND kind = 'settlement' AND partner = $2 AND due_day <= $3 AND state = 'open'
-			ON CONFLICT (book, kind, partner, ref) DO NOTHING`,
-			book, partner, day, d.Now(), MissingThere, partner+":"+day.Format(time.DateOnly))
+				AND NOT EXISTS (SELECT FROM gateway.settlement_line l WHERE l.book = $7 AND l.partner = $2 AND l.ref = e.ref)
+			ON CONFLICT (book, kind, partner, ref) WHERE state = 'open' DO NOTHING`,
+			book, partner, day, d.Now(), MissingThere, partner+":"+day.Format(time.DateOnly), booking.House)
 		if err != nil {
 			return err
 		}

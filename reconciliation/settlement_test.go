@@ -101,6 +101,28 @@ func TestAMissingBreakIsFoundOnce(t *testing.T) {
 	w.wantBreaks("missing_there:EHN:E1:70000:0:open")
 }
 
+func TestABreakThatIsFoundAgainAfterItWasClosed(t *testing.T) {
+	w := newWorld(t)
+	w.paid("EHN", "E1", 70_000)
+	w.settle(tuesday)
+	if _, err := w.pool.Exec(context.Background(), `UPDATE gateway.break SET state = 'closed', closed_at = $1, closed_by = 'an', reason = 'asked'`, w.now); err != nil {
+		t.Fatal(err)
+	}
+	if report := w.settle(wednesday); report.Breaks[reconciliation.MissingThere] != 1 {
+		t.Errorf("report %+v", report)
+	}
+	w.wantBreaks("missing_there:EHN:E1:70000:0:closed", "missing_there:EHN:E1:70000:0:open")
+}
+
+func TestAPaymentLearntAfterItsBatchWasCreditedIsNotMissing(t *testing.T) {
+	w := newWorld(t)
+	w.settle(tuesday, payment{"GROSS001", "E1", 70_000, 0})
+	w.bank(tuesday, 0, credit(70_000, "GROSS001"))
+	w.paid("EHN", "E1", 70_000)
+	w.settle(wednesday)
+	w.wantBreaks("missing_here:000:E1:0:70000:open")
+}
+
 func TestAPaymentThatTurnsUpLateIsMet(t *testing.T) {
 	w := newWorld(t)
 	w.settle(tuesday, payment{"NETTO001", "B1", 50_000, 500})
