@@ -8,6 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// closeLock is the advisory lock of KeepOpenTx and AwaitCloseTx.
+const closeLock int64 = 0x6c6467636c6f // "ldgclo"
+
+// KeepOpenTx holds closings back until the caller's transaction ends, and waits for one under way. A posting needs none:
+// this is for whoever records, beside postings or without any, what a closing gives an account of. It must be the first
+// thing the transaction does, so that all of it stands either before the closing or after it. Holders do not wait for
+// each other.
+func (l *Ledger) KeepOpenTx(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, closeLock); err != nil {
+		return fault("hold closings back", err)
+	}
+	return nil
+}
+
+// AwaitCloseTx waits for every transaction that holds closings back and for other closings, and keeps both away until
+// the caller's transaction ends. It must be the first thing the transaction does.
+func (l *Ledger) AwaitCloseTx(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, closeLock); err != nil {
+		return fault("wait for the turn to close", err)
+	}
+	return nil
+}
+
 // CloseDayTx closes a business day (00:00 UTC) of a book and every day before it, in the caller's database
 // transaction; by says who decided. It waits for postings under way in the book and holds new ones back until the
 // caller commits: whoever posts later finds the day closed. A day that is already closed stays as it was.

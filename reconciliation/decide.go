@@ -2,6 +2,7 @@ package reconciliation
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -73,23 +74,35 @@ func (d *Desk) owedTx(ctx context.Context, tx pgx.Tx, l line) ([]Owed, error) {
 	if !l.Credit {
 		return d.payoutsTx(ctx, tx, l.account, names)
 	}
-	rows, err := tx.Query(ctx, `SELECT partner, batch, net, credited_by FROM gateway.settlement_batch
-		WHERE book = $1 AND batch = ANY($2) ORDER BY partner, batch FOR UPDATE`, booking.House, names)
-	if err != nil {
-		return nil, err
-	}
-	owed, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Owed, error) {
-		o := Owed{Match: Settlement, Book: booking.House}
-		var by string
-		err := r.Scan(&o.From, &o.Name, &o.Amount, &by)
-		o.Done = by != ""
-		return o, err
-	})
+	owed, err := batchesTx(ctx, tx, names)
 	if err != nil {
 		return nil, err
 	}
 	funding, err := expectation.LockTx(ctx, tx, booking.House, expectation.Funding, names)
 	return append(owed, fromBank(Funding, l.account, funding)...), err
+}
+
+// batchesTx locks the named batches, and with them every batch of their partners that is not credited yet: settling one
+// announces the lines of all, as an import does, and both must lock them in one order.
+func batchesTx(ctx context.Context, tx pgx.Tx, names []string) ([]Owed, error) {
+	rows, err := tx.Query(ctx, `SELECT partner, batch, net, credited_by FROM gateway.settlement_batch
+		WHERE book = $1 AND (batch = ANY($2) OR credited_by = '')
+		  AND partner IN (SELECT partner FROM gateway.settlement_batch WHERE book = $1 AND batch = ANY($2))
+		ORDER BY partner, batch FOR UPDATE`, booking.House, names)
+	if err != nil {
+		return nil, err
+	}
+	var owed []Owed
+	o := Owed{Match: Settlement, Book: booking.House}
+	var by string
+	_, err = pgx.ForEachRow(rows, []any{&o.From, &o.Name, &o.Amount, &by}, func() error {
+		if slices.Contains(names, o.Name) {
+			o.Done = by != ""
+			owed = append(owed, o)
+		}
+		return nil
+	})
+	return owed, err
 }
 
 // payoutsTx looks for the books first: a payout's reference is unique over all of them, but which one it is in is not

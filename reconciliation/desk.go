@@ -193,19 +193,17 @@ type beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// tries is how often a transaction is done again that PostgreSQL gave up for the sake of another.
-const tries = 5
-
-// inTx runs fn in a transaction. fn decides from what it reads in it and sets, never adds to, what it gives back: it
-// may run again.
+// inTx runs fn in a transaction, which stands either before the close of a day or after it. fn decides from what it
+// reads in it and sets, never adds to, what it gives back: it may run again.
 func (d *Desk) inTx(ctx context.Context, db beginner, fn func(pgx.Tx) error) error {
-	var err error
-	for range tries {
-		if err = pgx.BeginFunc(ctx, db, fn); !pg.IsSerialization(err) {
-			return err
-		}
-	}
-	return err
+	return pg.Retry(func() error {
+		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			if err := d.Ledger.KeepOpenTx(ctx, tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+	})
 }
 
 // findTx records what a person must see about a file. Its subject names kind of fault, partner and day, so that the same

@@ -35,7 +35,7 @@ func (d *Desk) registerTx(ctx context.Context, tx pgx.Tx, actor Actor, f file) (
 	if f.faulty {
 		state = Faulty
 	}
-	for range tries {
+	for range 2 { // the content is known, or else the day has an applied file
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO gateway.partner_file (book, kind, partner, digest, day, state, entries, imported_by, imported_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,

@@ -1,7 +1,7 @@
 // Package pg owns how Exchequer talks to PostgreSQL: the pool, the transaction, the error classes and the migrations.
 //
 // It guarantees that every connection it hands out acts as role exchequer_app, which owns nothing, and in UTC; and that
-// a transaction is committed or rolled back, never left open. It holds no query, it retries nothing, and it hides
+// a transaction is committed or rolled back, never left open. It holds no query, it retries nothing unless asked to (Retry), and it hides
 // nothing of pgx: stores take a pgx.Tx.
 package pg
 
@@ -62,6 +62,21 @@ func requireAppRole(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("connected as %s, not as %s: let the address log in as %s, or connect without a pooler", user, AppRole, AppRole)
 	}
 	return nil
+}
+
+// attempts is how often Retry runs.
+const attempts = 5
+
+// Retry runs a whole transaction again, up to five times in all, while PostgreSQL gives it up for the sake of another
+// (IsSerialization). fn must be fit to run again from the start: it sets what it gives back, and never adds to it.
+func Retry(fn func() error) error {
+	var err error
+	for range attempts {
+		if err = fn(); !IsSerialization(err) {
+			break
+		}
+	}
+	return err
 }
 
 // InTx runs fn in one transaction: committed when fn answers nil, rolled back on its error or panic. It retries nothing:

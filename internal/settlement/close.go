@@ -14,6 +14,7 @@ import (
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/finding"
+	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 	"exchequer/ledger"
 )
@@ -39,9 +40,11 @@ func (s *Service) Close(ctx context.Context, actor authn.Actor, day calendar.Dat
 		return Close{}, problem.New(problem.Unavailable, "no signing key: a close is kept signed or not at all")
 	}
 	var c Close
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-		c, err = s.closeTx(ctx, tx, actor, day)
-		return err
+	err := pg.Retry(func() error {
+		return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+			c, err = s.closeTx(ctx, tx, actor, day)
+			return err
+		})
 	})
 	if !errors.Is(err, errDisagrees) {
 		return c, err
@@ -54,6 +57,11 @@ func (s *Service) Close(ctx context.Context, actor authn.Actor, day calendar.Dat
 }
 
 func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day calendar.Date) (Close, error) {
+	// What reconciliation and settlement record stands before this or after it as a whole: else a row that carries a time
+	// before the close, and was committed after it, would make the report another one when it is computed again.
+	if err := s.Ledger.AwaitCloseTx(ctx, tx); err != nil {
+		return Close{}, err
+	}
 	books, err := s.openBooksTx(ctx, tx)
 	if err != nil {
 		return Close{}, err
@@ -63,11 +71,6 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 			return Close{}, err
 		}
 	}
-	// The ledger's day is closed first: with that in hand nothing is under way in any book, so that what is read from
-	// here on is all there will ever be of the day. Undone with the transaction where a side does not agree.
-	if err := s.lockBooksTx(ctx, tx, books); err != nil {
-		return Close{}, err
-	}
 	if c, err := readCloseTx(ctx, tx, day); err != nil || c.Closed {
 		return c, err
 	}
@@ -75,6 +78,8 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 	if err != nil {
 		return Close{}, err
 	}
+	// The ledger's day is closed first: with that in hand nothing is under way in any book, so that what is read from
+	// here on is all there will ever be of the day. Undone with the transaction where a side does not agree.
 	for _, book := range books {
 		if err := s.Ledger.CloseDayTx(ctx, tx, book, day.UTC(), actor.Name()); err != nil {
 			return Close{}, err
@@ -128,12 +133,6 @@ func (s *Service) openBooksTx(ctx context.Context, tx pgx.Tx) ([]string, error) 
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// lockBooksTx makes closings wait for each other.
-func (s *Service) lockBooksTx(ctx context.Context, tx pgx.Tx, books []string) error {
-	_, err := tx.Exec(ctx, `SELECT 1 FROM ledger.books WHERE book = ANY($1) ORDER BY book FOR UPDATE`, books)
-	return err
 }
 
 // afterTx gives the day closed last and refuses any day but the business day after it; for the first close, any day but
@@ -253,7 +252,7 @@ func (s *Service) Closed(ctx context.Context, actor authn.Actor, day calendar.Da
 	if err := actor.Require(booking.House, authn.Treasury); err != nil {
 		return Close{}, err
 	}
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		c, err = readCloseTx(ctx, tx, day)
 		return err
 	})

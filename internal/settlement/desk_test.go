@@ -325,3 +325,28 @@ func TestRoomIsCountedInOneView(t *testing.T) {
 		t.Errorf("%v, %v: at the bank there are %d", proposed, err, w.net("NET", "assets:bank"))
 	}
 }
+
+// A file comes in while the day is closed: it has opened a break, stamped with its time, and has not committed yet.
+func TestACloseHoldsAllOfAnImportOrNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pay("GRO", 100_000, 0)
+	w.statement()
+	var c settlement.Close
+	var wait func()
+	other := *w
+	other.Service = w.interrupted(&after{text: "INSERT INTO gateway.break", do: func() {
+		w.clock.mu.Lock()
+		w.clock.now = w.clock.now.Add(time.Minute)
+		w.clock.mu.Unlock()
+		wait = w.begun(func() { c, _ = w.Close(t.Context(), deciding, monday) })
+	}})
+	newDesk(&other).batch(monday, "B-0602", providers.SettlementLine{Reference: "STRANGER", ProviderID: "1", Amount: 9_000})
+	wait()
+	if !c.Closed || len(c.House.Breaks) != 1 {
+		t.Errorf("the close knows %+v, findings %+v", c.House.Breaks, c.Findings)
+	}
+	if again, err := w.Recompute(t.Context(), asking, monday, time.Time{}); err != nil || len(again.Findings) != 0 {
+		t.Errorf("recomputed: %v, %+v", err, again.Findings)
+	}
+}

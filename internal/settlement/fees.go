@@ -43,19 +43,18 @@ func (s *Service) MakeFeesGood(ctx context.Context, actor authn.Actor, day calen
 		if b.Key == booking.House {
 			continue
 		}
-		err := s.inTx(ctx, func(tx pgx.Tx) error {
-			paid, waiting, err := s.makeGoodTx(ctx, tx, actor, b.Key, day)
-			if err != nil {
-				return err
-			}
-			report.Waiting += waiting
-			if paid.Amount > 0 {
-				report.MadeGood = append(report.MadeGood, paid)
-			}
-			return nil
+		var paid FeeMadeGood
+		var waiting int64
+		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+			paid, waiting, err = s.makeGoodTx(ctx, tx, actor, b.Key, day)
+			return err
 		})
 		if err != nil {
 			return report, fmt.Errorf("fees of book %s: %w", b.Key, err)
+		}
+		report.Waiting += waiting
+		if paid.Amount > 0 {
+			report.MadeGood = append(report.MadeGood, paid)
 		}
 	}
 	return report, nil

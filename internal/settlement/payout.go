@@ -11,6 +11,7 @@ import (
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/expectation"
+	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 	"exchequer/internal/reference"
 )
@@ -91,7 +92,7 @@ func (s *Service) Get(ctx context.Context, actor authn.Actor, ref string) (p Pay
 	if err := actor.Require(reference.Book(ref), authn.Treasury, authn.Officer); err != nil {
 		return Payout{}, err
 	}
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		p, err = readPayoutTx(ctx, tx, ref, "")
 		return err
 	})
@@ -104,8 +105,7 @@ func (s *Service) List(ctx context.Context, actor authn.Actor, book string, day 
 		return nil, err
 	}
 	payouts := []Payout{}
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		payouts = payouts[:0]
+	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT ref FROM gateway.payout WHERE book = $1 AND ($2::date IS NULL OR day = $2)
 			ORDER BY requested_at, ref`, book, day)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"exchequer/internal/expectation"
 	"exchequer/internal/finding"
 	"exchequer/internal/outbox"
+	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 )
 
@@ -34,7 +35,7 @@ var sender = authn.Exchequer("settlement")
 // same id; only the bank's certain refusal undoes the instruction (row 7).
 func (s *Service) HandleSend(ctx context.Context, j outbox.Job) error {
 	var p Payout
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
 		p, err = readPayoutTx(ctx, tx, j.Ref, "")
 		return err
 	})

@@ -67,18 +67,17 @@ func (s *Service) Run(ctx context.Context, actor authn.Actor, day calendar.Date)
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC() }
 
-// attempts is how often a database transaction is repeated that PostgreSQL gave up for the sake of another.
-const attempts = 5
-
-// inTx runs fn in one database transaction; fn must be fit to run again from the start.
+// inTx runs fn in one database transaction, which stands either before the close of a day or after it; fn must be fit
+// to run again from the start.
 func (s *Service) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
-	var err error
-	for range attempts {
-		if err = pg.InTx(ctx, s.Pool, fn); !pg.IsSerialization(err) {
-			break
-		}
-	}
-	return err
+	return pg.Retry(func() error {
+		return pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+			if err := s.Ledger.KeepOpenTx(ctx, tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+	})
 }
 
 // begun refuses a day that has not begun: nothing may be booked ahead of its time.
