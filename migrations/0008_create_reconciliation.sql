@@ -85,7 +85,9 @@ CREATE TABLE gateway.bank_statement_line (
     end_to_end_id text    NOT NULL DEFAULT '',
     bank_ref      text    NOT NULL DEFAULT '',
     reversal      boolean NOT NULL DEFAULT false,  -- the bank takes back what it booked
-    remittance    text    NOT NULL DEFAULT '',  -- may name a person: never copied into a break, finding, audit row or log
+    -- may name a person: never copied into a break, finding, audit row or log, and blanked once nobody needs it any more:
+    -- when the line is matched, and of a break by whoever closes it
+    remittance    text    NOT NULL DEFAULT '',
     -- waiting: stored, not decided yet (a crash in the middle); importing the same file again goes on with these
     state         text    NOT NULL DEFAULT 'waiting',
     -- of a matched line: settlement, payout, funding; of a break: its kind in gateway.break
@@ -136,7 +138,7 @@ GRANT SELECT, INSERT ON gateway.partner_file, gateway.settlement_batch, gateway.
     gateway.bank_statement_line, gateway.break TO exchequer_app;
 GRANT UPDATE (credited_by) ON gateway.settlement_batch TO exchequer_app;
 GRANT UPDATE (state) ON gateway.settlement_line TO exchequer_app;
-GRANT UPDATE (state, kind, matched_book, matched_ref, in_ledger, decided_at) ON gateway.bank_statement_line TO exchequer_app;
+GRANT UPDATE (state, kind, matched_book, matched_ref, in_ledger, decided_at, remittance) ON gateway.bank_statement_line TO exchequer_app;
 GRANT UPDATE (state, closed_at, closed_by, reason) ON gateway.break TO exchequer_app;
 
 -- +goose Down

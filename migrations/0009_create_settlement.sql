@@ -25,6 +25,7 @@ CREATE TABLE gateway.payout (
     CONSTRAINT payout_pk PRIMARY KEY (book, ref),
     CONSTRAINT payout_positive CHECK (amount > 0),
     CONSTRAINT payout_state_known CHECK (state IN ('proposed', 'approved', 'sent', 'rejected')),
+    CONSTRAINT payout_reason_short CHECK (octet_length(reason) <= 200),
     CONSTRAINT payout_second_person CHECK (approved_by <> requested_by),
     CONSTRAINT payout_approved CHECK (state NOT IN ('approved', 'sent')
         OR (approved_by IS NOT NULL AND approved_at IS NOT NULL AND effective_day IS NOT NULL)),

@@ -69,6 +69,19 @@ func TestAStatementSettlesGrossAndNetBooks(t *testing.T) {
 	})
 }
 
+func TestTheTextOfAMatchedLineIsNotKept(t *testing.T) {
+	w := announced(t)
+	w.bank(tuesday, 0, credit(500_000, "GROSS001"), entry{amount: 77_000, remittance: "NGUYEN VAN A nop tien"})
+	rows, err := w.pool.Query(context.Background(), `SELECT remittance FROM gateway.bank_statement_line ORDER BY no`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(kept) != 2 || kept[0] != "" || kept[1] == "" {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
 func TestTheGatewaysOwnMoneyComesFirst(t *testing.T) {
 	w := announced(t)
 	w.awaitFunding("FUND-1", 10_000)

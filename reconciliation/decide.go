@@ -210,7 +210,7 @@ func (d *Desk) postTx(ctx context.Context, tx pgx.Tx, events []booking.Event) (m
 	return days, nil
 }
 
-// markTx stores what a line is, and its break.
+// markTx stores what a line is, and its break. The text of a matched line, which may name a person, has had its use.
 func (d *Desk) markTx(ctx context.Context, tx pgx.Tx, l line, v Verdict, report *Report) error {
 	state, ref := "matched", v.Owed.Name
 	if v.Break == Matched {
@@ -234,7 +234,8 @@ func (d *Desk) markTx(ctx context.Context, tx pgx.Tx, l line, v Verdict, report 
 		}
 	}
 	_, err := tx.Exec(ctx, `
-		UPDATE gateway.bank_statement_line SET state = $5, kind = $6, matched_book = $7, matched_ref = $8, in_ledger = $9, decided_at = $10
+		UPDATE gateway.bank_statement_line SET state = $5, kind = $6, matched_book = $7, matched_ref = $8, in_ledger = $9, decided_at = $10,
+			remittance = CASE WHEN $5 = 'matched' THEN '' ELSE remittance END
 		WHERE book = $1 AND account = $2 AND day = $3 AND no = $4`,
 		booking.House, l.account, l.day, l.no, state, v.name(), v.book(), ref, l.Credit || v.Break == Matched, d.Now())
 	return err

@@ -84,7 +84,8 @@ func compare(e Entry, o Owed) BreakKind {
 }
 
 // Mentions gives the names that an entry may mention: a debit's EndToEndId; of a credit also each word of the
-// remittance text, since few banks hand the payer's EndToEndId on.
+// remittance text, since few banks hand the payer's EndToEndId on. What ends a sentence or a bracket is no part of a
+// word.
 func Mentions(e Entry) []string {
 	var names []string
 	if e.EndToEndID != "" {
@@ -93,7 +94,13 @@ func Mentions(e Entry) []string {
 	if !e.Credit {
 		return names
 	}
-	return append(names, strings.FieldsFunc(e.Remittance, func(r rune) bool {
+	words := strings.FieldsFunc(e.Remittance, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./", r)
-	})...)
+	})
+	for _, w := range words {
+		if w = strings.Trim(w, "-_./"); w != "" {
+			names = append(names, w)
+		}
+	}
+	return names
 }

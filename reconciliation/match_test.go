@@ -155,6 +155,7 @@ func TestMentions(t *testing.T) {
 	for text, want := range map[string][]string{
 		"VNPAY QUYET TOAN VNP20250603-GROSS001": {"VNPAY", "QUYET", "TOAN", "VNP20250603-GROSS001"},
 		"ref:FUND-1;nộp":                        {"ref", "FUND-1", "nộp"},
+		"(FUND-1). -- VNP/1-2./":                {"FUND-1", "VNP/1-2"},
 		"":                                      nil,
 	} {
 		if got := reconciliation.Mentions(reconciliation.Entry{Credit: true, Remittance: text}); !slices.Equal(got, want) {

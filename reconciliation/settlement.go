@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -72,8 +75,10 @@ func settlementFaults(day time.Time, batches []providers.Settlement) []string {
 	seen := make(map[string]bool)
 	for _, b := range batches {
 		switch {
-		case b.Batch == "":
-			faults = append(faults, "a batch has no name")
+		case !nameable(b.Batch):
+			faults = append(faults, fmt.Sprintf("a batch has no name that can be kept: %.40q", b.Batch))
+		case !storable(b.Merchant):
+			faults = append(faults, fmt.Sprintf("batch %s has a merchant that cannot be kept", b.Batch))
 		case seen[b.Batch]:
 			faults = append(faults, fmt.Sprintf("batch %s stands in it twice", b.Batch))
 		case !b.Day.Equal(day):
@@ -85,25 +90,45 @@ func settlementFaults(day time.Time, batches []providers.Settlement) []string {
 		}
 		seen[b.Batch] = true
 		if sum, ok := netOf(b); !ok {
-			faults = append(faults, fmt.Sprintf("batch %s has a line that is not an amount of money", b.Batch))
+			faults = append(faults, fmt.Sprintf("batch %.40q has a line, or a sum, that is not an amount of money", b.Batch))
 		} else if sum != b.Net {
-			faults = append(faults, fmt.Sprintf("batch %s states %d and its lines are %d", b.Batch, b.Net, sum))
+			faults = append(faults, fmt.Sprintf("batch %.40q states %d and its lines are %d", b.Batch, b.Net, sum))
+		}
+		for i, l := range b.Lines {
+			if !nameable(l.Reference) || !storable(l.ProviderID) {
+				faults = append(faults, fmt.Sprintf("batch %.40q, line %d: its reference or number cannot be kept", b.Batch, i+1))
+				break
+			}
 		}
 	}
 	return faults
 }
 
-// netOf adds a batch's lines up, false where one is beyond any payment, so that no sum can overflow.
+// nameable reports that a text can be the name of a batch or a payment; storable, that it can be kept beside one. What
+// another sends may be no text at all.
+func nameable(s string) bool { return s != "" && storable(s) }
+
+func storable(s string) bool {
+	return len(s) <= 128 && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// netOf adds a batch's lines up; false where one is beyond any payment, or their sum beyond any batch. A line is far
+// below what is left to the limit of int64, so no step of the sum can overflow.
 func netOf(b providers.Settlement) (int64, bool) {
 	var sum int64
 	for _, l := range b.Lines {
 		if l.Amount < 0 || l.Amount > money.MaxAmount || l.Fee < 0 || l.Fee > money.MaxAmount {
 			return 0, false
 		}
-		sum += l.Amount - l.Fee
+		if sum += l.Amount - l.Fee; sum > mostNet || sum < -mostNet {
+			return 0, false
+		}
 	}
 	return sum, true
 }
+
+// mostNet is the most that one batch may pay over, in đồng: a hundred times the largest payment.
+const mostNet = 100 * money.MaxAmount
 
 // settlementImport is one file on its way in.
 type settlementImport struct {
@@ -122,13 +147,16 @@ func (in settlementImport) applyTx(ctx context.Context, tx pgx.Tx, report *Repor
 		report.State = Faulty
 		return d.findTx(ctx, tx, report, finding.FileFault, "of-no-day", fault)
 	}
-	known, err := d.knownBatchesTx(ctx, tx, in.partner, in.day, in.batches)
-	if err != nil {
-		return err
+	if len(in.faults) == 0 {
+		known, err := d.knownBatchesTx(ctx, tx, in.partner, in.day, in.batches)
+		if err != nil {
+			return err
+		}
+		for _, batch := range known {
+			in.faults = append(in.faults, fmt.Sprintf("batch %s stands in the file of another day", batch))
+		}
 	}
-	for _, batch := range known {
-		in.faults = append(in.faults, fmt.Sprintf("batch %s stands in the file of another day", batch))
-	}
+	var err error
 	report.State, err = d.registerTx(ctx, tx, in.actor, file{
 		kind: "settlement", partner: in.partner, day: in.day, digest: in.digest, entries: report.Lines, faulty: len(in.faults) > 0,
 	})
@@ -173,7 +201,7 @@ func (in settlementImport) notAppliedTx(ctx context.Context, tx pgx.Tx, report *
 			"another file of this day is applied: it was kept and not applied, ask the provider which one holds")
 	}
 	for _, b := range in.batches {
-		if sum, ok := netOf(b); ok && sum != b.Net && b.Batch != "" {
+		if sum, ok := netOf(b); ok && sum != b.Net && nameable(b.Batch) {
 			err := d.openTx(ctx, tx, report, Break{Book: booking.House, Kind: BatchDiffers, Partner: in.partner, Ref: b.Batch,
 				Day: report.Day, Expected: sum, Found: b.Net, Source: b.Batch})
 			if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/expectation"
 	"exchequer/internal/problem"
+	"exchequer/providers"
 	"exchequer/reconciliation"
 )
 
@@ -284,4 +287,45 @@ func TestAStrangerNamedAgainAfterItsMoneyCame(t *testing.T) {
 	w.settle(wednesday, payment{"GROSS001", "STRANGER", 8_000, 0})
 	w.wantBreaks("missing_here:000:STRANGER:0:9000:open",
 		"duplicate:000:STRANGER@"+batchOf(wednesday, "GROSS001")+"#1:0:8000:open")
+}
+
+// saying is a partner whose file says what a test sets, however odd.
+type saying []providers.Settlement
+
+func (saying) FetchSettlement(context.Context, time.Time) ([]byte, error) {
+	return nil, providers.ErrNotDone
+}
+
+func (s saying) ReadSettlement(io.Reader) ([]providers.Settlement, error) { return s, nil }
+
+func TestAFileOfOddNamesAndSumsIsAFinding(t *testing.T) {
+	w := newWorld(t)
+	much := make([]providers.SettlementLine, 20_000) // past int64 when added up
+	for i := range much {
+		much[i] = providers.SettlementLine{Reference: fmt.Sprint("R", i), Amount: 1_000_000_000_000_000}
+	}
+	one := func(batch, ref string) saying {
+		return saying{{Batch: batch, Day: tuesday, Currency: "VND", Net: 1, Lines: []providers.SettlementLine{{Reference: ref, Amount: 1}}}}
+	}
+	for name, file := range map[string]saying{
+		"a batch with NUL":     one("B\x00", "R"),
+		"a batch, no text":     one("B\xff", "R"),
+		"a batch, too long":    one(strings.Repeat("B", 129), "R"),
+		"no batch name":        one("", "R"),
+		"a payment with NUL":   one("B", "R\x00"),
+		"a payment, no text":   one("B", "R\xff"),
+		"a payment, too long":  one("B", strings.Repeat("R", 129)),
+		"a payment, no name":   one("B", ""),
+		"more than any number": {{Batch: "B", Day: tuesday, Currency: "VND", Lines: much}},
+	} {
+		w.desk.Sources["vnpay"] = file
+		if report := w.importFile(tuesday, []byte(name)); report.State != reconciliation.Faulty || len(report.Findings) != 1 {
+			t.Errorf("%s: %+v", name, report)
+		}
+	}
+	w.desk.Sources["vnpay"] = one("B", "R")
+	if report := w.importFile(wednesday.AddDate(0, 0, 7), nil); report.State != reconciliation.Faulty || report.Clean() {
+		t.Errorf("of a day that has not begun: %+v", report)
+	}
+	w.wantBreaks()
 }

@@ -2,6 +2,9 @@ package settlement
 
 import (
 	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,9 +27,15 @@ func (s *Service) Approve(ctx context.Context, actor authn.Actor, ref string) (P
 	return s.decide(ctx, actor, ref, s.approveTx)
 }
 
-// Reject turns a proposed payout down; its payments wait for the next run. The one who asked may do so too. Errors as
-// Approve.
+// mostReason is the most of a reason that is kept, in bytes.
+const mostReason = 200
+
+// Reject turns a proposed payout down; its payments wait for the next run. The one who asked may do so too. The reason is
+// kept for good: one line, and no name of a person. Errors as Approve; Invalid also for a reason that is none.
 func (s *Service) Reject(ctx context.Context, actor authn.Actor, ref, reason string) (Payout, error) {
+	if len(reason) > mostReason || !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return Payout{}, problem.AtField(problem.Invalid, "reason", "give the reason in one line of at most %d bytes", mostReason)
+	}
 	return s.decide(ctx, actor, ref, func(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
 		if p.State == Rejected {
 			return nil

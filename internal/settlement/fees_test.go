@@ -67,7 +67,7 @@ func TestFundingIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 2 {
-		f, err := w.AnnounceFunding(t.Context(), asking, settlement.Funding{Ref: "FUND-1", Amount: 5_000})
+		f, err := w.AnnounceFunding(t.Context(), asking, settlement.Funding{Ref: "FUND-000001", Amount: 5_000})
 		if err != nil || f.DueDay != tuesday {
 			t.Fatalf("%+v, %v", f, err)
 		}
@@ -76,9 +76,11 @@ func TestFundingIsAnnouncedOnce(t *testing.T) {
 		f    settlement.Funding
 		want problem.Code
 	}{
-		"another amount": {settlement.Funding{Ref: "FUND-1", Amount: 6_000}, problem.Conflict},
-		"nothing":        {settlement.Funding{Ref: "FUND-2"}, problem.Invalid},
+		"another amount": {settlement.Funding{Ref: "FUND-000001", Amount: 6_000}, problem.Conflict},
+		"nothing":        {settlement.Funding{Ref: "FUND-000002"}, problem.Invalid},
 		"no reference":   {settlement.Funding{Amount: 1}, problem.Invalid},
+		"too short":      {settlement.Funding{Ref: "FUND-01", Amount: 1}, problem.Invalid},
+		"a plain word":   {settlement.Funding{Ref: "TRANSFER", Amount: 1}, problem.Invalid},
 		"blank in it":    {settlement.Funding{Ref: "A B", Amount: 1}, problem.Invalid},
 	} {
 		if _, err := w.AnnounceFunding(t.Context(), asking, tc.f); problem.CodeOf(err) != tc.want {

@@ -3,6 +3,7 @@ package settlement
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,8 +23,9 @@ type Funding struct {
 	DueDay calendar.Date `json:"due_day"`
 }
 
-// fundingRef is what an EndToEndId can carry (ISO 20022: Max35Text).
-var fundingRef = regexp.MustCompile(`^[0-9A-Z][0-9A-Z-]{0,34}$`)
+// fundingRef is what an EndToEndId can carry (ISO 20022: Max35Text), and what nobody writes into a transfer by chance: a
+// credit that mentions it is taken for the gateway's own money.
+var fundingRef = regexp.MustCompile(`^[0-9A-Z][0-9A-Z-]{6,33}[0-9A-Z]$`)
 
 // AnnounceFunding records that the treasury sends Amount under Ref: a credit that shows it is booked as the gateway's
 // and not as unknown. Announcing the same again changes nothing; another amount
@@ -35,8 +37,8 @@ func (s *Service) AnnounceFunding(ctx context.Context, actor authn.Actor, f Fund
 	if f.Amount <= 0 {
 		return Funding{}, problem.AtField(problem.Invalid, "amount", "say how many đồng are sent: a number above 0")
 	}
-	if !fundingRef.MatchString(f.Ref) {
-		return Funding{}, problem.AtField(problem.Invalid, "ref", "give the transfer a reference of at most 35 capital letters, digits and hyphens")
+	if !fundingRef.MatchString(f.Ref) || !strings.ContainsAny(f.Ref, "0123456789") {
+		return Funding{}, problem.AtField(problem.Invalid, "ref", "give the transfer a reference of 8 to 35 capital letters, digits and hyphens, at least one of them a digit")
 	}
 	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		f, err = s.announceTx(ctx, tx, actor, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -120,6 +121,11 @@ func TestRejectedPayoutLetsItsPaymentsGo(t *testing.T) {
 	w := newWorld(t)
 	w.settle(w.pay("GRO", 100_000, 0), 0)
 	p := propose(w)["GRO"]
+	for _, reason := range []string{strings.Repeat("x", 201), "two\nlines", "a\x00", "\xff"} {
+		if _, err := w.Reject(t.Context(), deciding, p.Ref, reason); problem.CodeOf(err) != problem.Invalid {
+			t.Errorf("reason %q: %v", reason, err)
+		}
+	}
 	got, err := w.Reject(t.Context(), deciding, p.Ref, "wrong_day")
 	if err != nil || got.State != settlement.Rejected || got.Reason != "wrong_day" {
 		t.Fatalf("%+v, %v", got, err)

@@ -67,7 +67,7 @@ func (r *run) providerSettles(ctx context.Context) error {
 
 // fund announces and sends what the gateway needs to make good the fees that were kept back.
 func (r *run) fund(ctx context.Context) error {
-	ref := fmt.Sprintf("%s%d", fundingPrefix, r.no)
+	ref := fmt.Sprintf("%s%06d", fundingPrefix, r.no)
 	var amount int64
 	err := r.Pool.QueryRow(ctx, `SELECT amount FROM gateway.expectation WHERE book = $1 AND kind = 'funding' AND ref = $2`, booking.House, ref).Scan(&amount)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -105,7 +105,7 @@ func (b *builder) checkReferences() {
 // its currency; they are told, never counted.
 func (b *builder) details(e *Entry, x *entryXML, name string) error {
 	var texts []string
-	sum, complete, n := int64(0), true, 0
+	sum, complete, fits, n := int64(0), true, true, 0
 	for _, group := range x.Details {
 		for i := range group.Transactions {
 			t := &group.Transactions[i]
@@ -126,13 +126,18 @@ func (b *builder) details(e *Entry, x *entryXML, name string) error {
 				if d.Amount, err = parseAmount(amount.Text, d.Currency); err != nil {
 					return fmt.Errorf("a transaction of entry %.40q: %w", name, err)
 				}
-				sum += signed(d.Amount, t.Direction == "" || trim(t.Direction) == trim(x.Direction))
+				if fits {
+					sum, fits = add(sum, signed(d.Amount, t.Direction == "" || trim(t.Direction) == trim(x.Direction)))
+				}
 			}
 			texts = append(texts, d.Remittance, d.Reference)
 			e.Details = append(e.Details, d)
 		}
 	}
-	if complete && n > 0 && sum != e.Amount {
+	switch {
+	case complete && n > 0 && !fits:
+		b.note(DetailsDiffer, name, "its transactions cannot be added up, it states %d", e.Amount)
+	case complete && n > 0 && sum != e.Amount:
 		b.note(DetailsDiffer, name, "its transactions add up to %d, it states %d", sum, e.Amount)
 	}
 	if n == 1 {
@@ -290,17 +295,20 @@ func (b *builder) checkSummary() {
 		stated totalXML
 	}{{true, b.summary.Credits}, {false, b.summary.Debits}} {
 		var count, sum int64
+		fits := true
 		for _, e := range b.s.Entries {
 			if e.Credit == side.credit {
 				count++
-				sum += e.Amount
+				if fits {
+					sum, fits = add(sum, e.Amount)
+				}
 			}
 		}
 		if text := trim(side.stated.Count); text != "" && text != strconv.FormatInt(count, 10) {
 			b.note(SummaryDiffers, "", "%.20s entries stated, %d there", text, count)
 		}
 		text := trim(side.stated.Sum)
-		if stated, err := parseAmount(text, b.s.Currency); text != "" && (err != nil || stated != sum) {
+		if stated, err := parseAmount(text, b.s.Currency); text != "" && (err != nil || !fits || stated != sum) {
 			b.note(SummaryDiffers, "", "sum %.20s stated, %d minor units there", text, sum)
 		}
 	}

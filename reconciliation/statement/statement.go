@@ -133,13 +133,18 @@ func (s *Statement) sum() (int64, bool) {
 		if !e.Credit {
 			change = -change
 		}
-		next := sum + change
-		if (change > 0) != (next > sum) && change != 0 {
+		var ok bool
+		if sum, ok = add(sum, change); !ok {
 			return 0, false
 		}
-		sum = next
 	}
 	return sum, true
+}
+
+// add gives a + b; not ok where int64 cannot hold it.
+func add(a, b int64) (sum int64, ok bool) {
+	sum = a + b
+	return sum, (b >= 0) == (sum >= a)
 }
 
 // digest is the statement's identity: account, day, balances and entries in canonical form. The order of entries, the

@@ -81,6 +81,9 @@ func TestFindings(t *testing.T) {
 		{"other currency", change(`<Ntry><NtryRef>1</NtryRef><Amt Ccy="VND">98599`, `<Ntry><NtryRef>1</NtryRef><Amt Ccy="USD">985.99`), []FindingKind{CurrencyDiffers}, 2},
 		{"one reference twice", change("FT2", "FT1"), []FindingKind{ReferenceTwice}, 2},
 		{"details differ", change("<Refs><EndToEndId>E1</EndToEndId></Refs>", `<Amt Ccy="VND">1</Amt>`), []FindingKind{DetailsDiffer}, 2},
+		// 2^64 more than the entry: a sum that wraps around is the entry's.
+		{"details past int64", change("<TxDtls><Refs><EndToEndId>E1</EndToEndId></Refs>",
+			strings.Repeat(`<TxDtls><Amt Ccy="VND">999999999999999999</Amt></TxDtls>`, 18)+`<TxDtls><Amt Ccy="VND">446744073709650233</Amt>`), []FindingKind{DetailsDiffer}, 2},
 		{"summary differs", change("<Ntry>", "<TxsSummry><TtlCdtNtries><NbOfNtries>3</NbOfNtries><Sum>98599</Sum></TtlCdtNtries></TxsSummry><Ntry>"), []FindingKind{SummaryDiffers}, 2},
 		{"summary agrees", change("<Ntry>", "<TxsSummry><TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>50000</Sum></TtlDbtNtries></TxsSummry><Ntry>"), nil, 2},
 		{"summary not a number", change("<Ntry>", "<TxsSummry><TtlDbtNtries><Sum>much</Sum></TtlDbtNtries></TxsSummry><Ntry>"), []FindingKind{SummaryDiffers}, 2},
