@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"exchequer/internal/pg/pgtest/scratch"
 )
 
 func TestChoosesTheInstallation(t *testing.T) {
@@ -73,13 +75,13 @@ func TestLongSocketPathIsRefused(t *testing.T) {
 }
 
 func TestImpassableFolderIsNamed(t *testing.T) {
-	dir, err := os.MkdirTemp("/tmp", "exq-embedded-")
+	dir, err := scratch.New("exq-embedded-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	state := filepath.Join(dir, "state")
-	if err := os.Mkdir(state, 0o755); err != nil {
+	if err := errors.Join(os.Mkdir(state, 0o755), os.Chmod(dir, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	stranger := identity{name: "postgres", uid: 4242, gid: 4242, switched: true}

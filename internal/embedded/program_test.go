@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+
+	"exchequer/internal/pg/pgtest/scratch"
 )
 
 // programMode makes the test binary play a program that holds the servers, so that tests can kill it.
@@ -70,7 +73,7 @@ func newHost(t *testing.T, uid int) host {
 		t.Skip(err)
 	}
 	// Not t.TempDir: its path is too long for a socket, and it lets no other user pass.
-	dir, err := os.MkdirTemp("/tmp", "exq-embedded-")
+	dir, err := scratch.New("exq-embedded-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +82,7 @@ func newHost(t *testing.T, uid int) host {
 			t.Error(err)
 		}
 	})
-	h := host{dir: filepath.Join(dir, "state"), binary: filepath.Join(dir, "program"), uid: uid}
-	copyProgram(t, h.binary)
+	h := host{dir: filepath.Join(dir, "state"), binary: copyProgram(t), uid: uid}
 	for _, step := range []error{os.Chmod(dir, 0o755), os.Mkdir(h.dir, 0o755), os.Chown(h.dir, uid, -1)} {
 		if step != nil {
 			t.Fatal(step)
@@ -89,23 +91,30 @@ func newHost(t *testing.T, uid int) host {
 	return h
 }
 
-// copyProgram puts the test binary where every user can run it.
-func copyProgram(t *testing.T, to string) {
+// copyProgram puts the test binary where every user can run it: in memory nothing may run on some systems.
+func copyProgram(t *testing.T) string {
 	t.Helper()
-	self, err := os.Executable()
+	dir, err := os.MkdirTemp("/tmp", "exq-program-")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	self, err := os.Executable()
+	if err := errors.Join(err, os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, "program")
 	if os.Link(self, to) == nil {
-		return
+		return to
 	}
 	text, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(to, text, 0o755)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	return to
 }
 
 // program is a running program with its servers.
