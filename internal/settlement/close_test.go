@@ -371,18 +371,6 @@ func TestCloseKnowsWhatAFasterClockRecorded(t *testing.T) {
 	}
 }
 
-func TestCloseIsWrittenForAPerson(t *testing.T) {
-	t.Parallel()
-	w := atTuesday(t)
-	var text strings.Builder
-	w.ok(w.close(tuesday).WriteText(&text))
-	for _, want := range []string{"2025-06-03: closed and signed", "NET", "2.200 ₫", "open break: 000 unknown_credit", "excess to be refunded: 2 payments, 31.000 ₫"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, text.String())
-		}
-	}
-}
-
 func TestCloseWhilePaymentsComeIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
