@@ -350,3 +350,25 @@ func TestACloseHoldsAllOfAnImportOrNone(t *testing.T) {
 		t.Errorf("recomputed: %v, %+v", err, again.Findings)
 	}
 }
+
+// The same of what settlement itself records: a transfer is announced while the day is closed.
+func TestACloseHoldsAnAnnouncementOrItIsLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pay("GRO", 100_000, 0)
+	w.statement()
+	var c settlement.Close
+	var wait func()
+	s := w.interrupted(&after{text: "FROM gateway.expectation", do: func() {
+		wait = w.begun(func() { c, _ = w.Close(t.Context(), deciding, monday) })
+	}})
+	_, err := s.AnnounceFunding(t.Context(), asking, settlement.Funding{Ref: "FUND-000001", Amount: 5_000})
+	w.ok(err)
+	wait()
+	if !c.Closed || len(c.House.Funding) != 1 {
+		t.Errorf("the close knows %+v, findings %+v", c.House.Funding, c.Findings)
+	}
+	if again, err := w.Recompute(t.Context(), asking, monday, time.Time{}); err != nil || len(again.Findings) != 0 {
+		t.Errorf("recomputed: %v, %+v", err, again.Findings)
+	}
+}
