@@ -129,7 +129,10 @@ func (p *Postgres) clusterMajor() (int, error) {
 
 // initialise makes the cluster beside its final place and renames it, so that a half-made one is never started.
 func (p *Postgres) initialise() error {
-	fresh := p.dataDir() + ".new"
+	p.sweepHalfMade()
+	// A name of this process's own: an initdb whose program was killed lives on for a moment, and must not write into
+	// the cluster that is made now.
+	fresh := fmt.Sprintf("%s.new-%d", p.dataDir(), os.Getpid())
 	if err := os.RemoveAll(fresh); err != nil {
 		return folderError(fresh, err)
 	}
@@ -147,6 +150,15 @@ func (p *Postgres) initialise() error {
 		return fmt.Errorf("initdb failed: %w: %s", err, p.logTail())
 	}
 	return os.Rename(fresh, p.dataDir())
+}
+
+// sweepHalfMade removes what programs that were killed have left. What is still being written to stays until the next
+// time.
+func (p *Postgres) sweepHalfMade() {
+	left, _ := filepath.Glob(p.dataDir() + ".new*") // the pattern is well-formed
+	for _, dir := range left {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 func (p *Postgres) createDatabase(ctx context.Context) error {
