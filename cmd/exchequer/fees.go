@@ -25,6 +25,7 @@ type feesQuoteCmd struct {
 	On      string `required:"" help:"Date the quote is for, YYYY-MM-DD."`
 	Inputs  string `default:"{}" help:"The service's inputs as a JSON object."`
 	Explain bool   `help:"Print the steps that led to each amount."`
+	Lang    string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
 	JSON    bool   `name:"json" help:"One JSON document."`
 }
 
@@ -67,18 +68,22 @@ func (c feesQuoteCmd) quote() (*fee.Quote, error) {
 func (c feesQuoteCmd) table(w io.Writer, q *fee.Quote) {
 	fmt.Fprintf(w, "%s on %s\n\n", q.Service, q.Date)
 	for _, l := range q.Lines {
-		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, "en"), l.Version, l.Act)
+		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, c.Lang), l.Version.In(c.Lang), l.ActName().In(c.Lang))
 		if c.Explain {
+			fmt.Fprintf(w, "\t\t  %s\n", l.Rule.In(c.Lang))
 			for _, step := range l.Steps {
-				fmt.Fprintf(w, "\t\t  %s\n", step)
+				fmt.Fprintf(w, "\t\t  %s\n", step.In(c.Lang))
 			}
 		}
 	}
-	fmt.Fprintf(w, "total\t%16s\n", money.Format(q.TotalVND, "en"))
+	fmt.Fprintf(w, "%s\t%16s\n", fee.Text{Vi: "tổng cộng", En: "total"}.In(c.Lang), money.Format(q.TotalVND, c.Lang))
 	if q.Provisional {
-		fmt.Fprintln(w, "\nprovisional: an amount rests on evidence that is not yet certain")
+		fmt.Fprintln(w, "\n"+provisionalNote.In(c.Lang))
 	}
 }
+
+var provisionalNote = fee.Text{Vi: "tạm tính: có khoản dựa trên căn cứ chưa chắc chắn",
+	En: "provisional: an amount rests on evidence that is not yet certain"}
 
 type feesCheckCmd struct {
 	Cases   string   `type:"existingfile" help:"CSV of worked cases: id, service, date, inputs, total_vnd and, where present, lines."`

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"exchequer/internal/fee"
 )
 
 func TestQuoteShowsTheLawOfEachLine(t *testing.T) {
@@ -18,9 +20,10 @@ func TestQuoteShowsTheLawOfEachLine(t *testing.T) {
 	var q struct {
 		Total int64 `json:"total_vnd"`
 		Lines []struct {
-			Amount             int64
-			Act, Rule, Version string
-			Steps              []string
+			Amount        int64
+			Act           string
+			Rule, Version fee.Text
+			Steps         []fee.Text
 		}
 	}
 	r.must(json.Unmarshal(a.body, &q))

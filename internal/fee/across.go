@@ -3,8 +3,6 @@ package fee
 import (
 	"fmt"
 
-	"github.com/shopspring/decimal"
-
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
@@ -15,15 +13,15 @@ type across struct {
 	since       int // slot of the date that begins the period
 	old, new    string
 	rounding    money.Rounding
-	act         string
+	act         Text
 	provisional bool
 }
 
 func (l *loader) across(t *tariff, c *component, doc *acrossDoc, at string) *across {
 	a := &across{since: l.dateSource(t, doc.Since, at+".since"), old: doc.Old, new: doc.New, rounding: doc.Rounding,
-		act: doc.Act, provisional: l.provisional(doc.Mark, at)}
-	l.needIf(!doc.Rounding.Valid() || doc.Rounding == money.Exact, at, "`across` needs a rounding")
-	l.needIf(doc.Act == "", at, "`across` needs its legal basis, `act`")
+		act: l.act(doc.Act, at+".act"), provisional: l.provisional(doc.Mark, at)}
+	l.roundingOf("`across`", doc.Rounding, at)
+	l.needIf(doc.Act.En == "", at, "`across` needs its legal basis, `act`")
 	l.needIf(a.since == fromRequest, at+".since", "a period begins on a date input")
 	for _, v := range c.versions {
 		for _, r := range v.rules {
@@ -44,9 +42,9 @@ func (c *component) change(since, until calendar.Date) (int, error) {
 			continue
 		}
 		if found != none || i == 0 {
-			return none, &problem.Error{Code: problem.Refused, Act: c.across.act,
+			return none, &problem.Error{Code: problem.Refused, Act: c.across.act.En,
 				Detail: fmt.Sprintf("from %s to %s more than one change of %s, or one from before the first version on file: "+
-					"%s covers one change", since, until, c.id, c.across.act)}
+					"%s covers one change", since, until, c.id, c.across.act.En)}
 		}
 		found = i
 	}
@@ -70,40 +68,48 @@ func (c *component) chargeAcross(r *run, to int, since, until calendar.Date) err
 	}
 	first := c.periods[to].from
 	days, oldDays := until.DaysSince(since), first.DaysSince(since)
-	before, err := divided(quantity.Mul(decimal.NewFromInt(int64(oldDays))), decimal.NewFromInt(int64(days)), 0, c.across.rounding)
+	before, err := quantity.times(whole(int64(oldDays))).dividedBy(whole(int64(days)), 0, c.across.rounding)
 	if err != nil {
 		return err
 	}
-	after := quantity.Sub(before)
+	after := quantity.minus(before)
 	r.provisional = r.provisional || c.across.provisional || old.provisional || current.provisional
-	part := share{quantity: before, days: oldDays, widthsRounding: c.across.rounding,
+	part := stretch{quantity: before, days: oldDays, widthsRounding: c.across.rounding,
 		ofDays: calendar.NewDate(until.Year(), until.Month(), 0).Day()} // day 0 of a month is the last of the one before
-	part.why = fmt.Sprintf("%s: %s × %d of %d days = %s before %s, %s from then on; tier widths × %d/%d",
-		c.across.act, quantity, oldDays, days, before, first, after, part.days, part.ofDays)
+	r.say(beforeForm, phrase(c.across.act), figure(quantity), count(oldDays), count(days), figure(before), on(first), count(part.ofDays))
 	if err := c.chargePart(r, to-1, old, c.across.old, part); err != nil {
 		return err
 	}
 	part.quantity, part.days = after, days-oldDays
-	part.why = fmt.Sprintf("%s: %s - %s = %s from %s; tier widths × %d/%d",
-		c.across.act, quantity, before, after, first, part.days, part.ofDays)
-	return c.chargePart(r, to, current, c.across.new, part)
+	r.forget() // what was said of a part that has no line
+	r.say(afterForm, phrase(c.across.act), figure(quantity), figure(before), figure(after), on(first), count(part.days), count(part.ofDays))
+	err = c.chargePart(r, to, current, c.across.new, part)
+	r.forget()
+	return err
 }
+
+var (
+	beforeForm = Text{"{0}: {1} × {2}/{3} ngày = {4} trước ngày {5}; độ rộng bậc × {2}/{6}",
+		"{0}: {1} × {2} of {3} days = {4} before {5}; tier widths × {2}/{6}"}
+	afterForm = Text{"{0}: {1} − {2} = {3} từ ngày {4}; độ rộng bậc × {5}/{6}",
+		"{0}: {1} − {2} = {3} from {4}; tier widths × {5}/{6}"}
+)
 
 // graduatedRule gives the rule of a version that applies; the loader saw to it that it is graduated.
 func (c *component) graduatedRule(r *run, version int) (*rule, error) {
 	v := &c.versions[version]
 	if v.unknown != "" {
-		return nil, unknown{v.unknown}.charge(r, Line{Code: c.code, Act: v.act})
+		return nil, unknown{v.unknown}.charge(r, Line{Code: c.code, Act: v.act.En})
 	}
-	rule, err := v.applying(r)
+	rule, err := v.applying(r, c.each)
 	if err == nil && rule == nil {
 		err = c.noRule(version)
 	}
 	return rule, err
 }
 
-func (c *component) chargePart(r *run, version int, rule *rule, prefix string, part share) error {
-	line := c.line(version, rule)
+func (c *component) chargePart(r *run, version int, rule *rule, prefix string, part stretch) error {
+	line := c.line(r, version, rule)
 	line.Code = prefix + line.Code
 	return rule.kind.(graduated).tiered(r, line, part)
 }

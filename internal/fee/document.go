@@ -36,15 +36,15 @@ type names struct {
 type inputDoc struct {
 	Name        string   `yaml:"name"`
 	Label       names    `yaml:"label"`
-	Type        string   `yaml:"type"` // decimal, int, date, enum, bool
+	Type        string   `yaml:"type"` // decimal, int, date, enum, set, bool
 	Aliases     []string `yaml:"aliases"`
 	Required    bool     `yaml:"required"`
 	Default     quoted   `yaml:"default"`
 	DefaultFrom string   `yaml:"default_from"` // `date`, the request's date, or an earlier input
-	Min         quoted   `yaml:"min"`
+	Min         quoted   `yaml:"min"`          // a decimal, or an expression over inputs and parameters
 	Max         quoted   `yaml:"max"`
 	Places      int32    `yaml:"places"` // decimal places allowed in a decimal
-	Values      []string `yaml:"values"` // of an enum
+	Values      []string `yaml:"values"` // of an enum or a set
 }
 
 // useDoc brings a shared parameter in under a name, in the version of a date.
@@ -52,6 +52,7 @@ type useDoc struct {
 	Name      string `yaml:"name"`
 	Parameter string `yaml:"parameter"`
 	By        string `yaml:"by"`
+	Key       string `yaml:"key"` // the enum input that chooses the value of a keyed parameter
 }
 
 // checkDoc is a condition over the inputs; where it does not hold the request is Invalid at the field.
@@ -73,6 +74,7 @@ type componentDoc struct {
 	ID        string       `yaml:"id"` // the name under which later components use its sum
 	Charge    string       `yaml:"charge"`
 	Code      string       `yaml:"code"`
+	Each      string       `yaml:"each"`    // a set: the component is charged once for each value in it
 	By        string       `yaml:"by"`      // the date that chooses the version: `date` or a date input
 	Follows   string       `yaml:"follows"` // instead: versions and act are those of this parameter
 	When      string       `yaml:"when"`
@@ -89,16 +91,16 @@ type acrossDoc struct {
 	Old      string         `yaml:"old"`   // prefix of the codes at the old version
 	New      string         `yaml:"new"`
 	Rounding money.Rounding `yaml:"rounding"` // of quantities and widths to whole units
-	Act      string         `yaml:"act"`
+	Act      wording        `yaml:"act"`
 	Mark     evidence       `yaml:",inline"`
 }
 
 // versionDoc is what the law says from a day on: until the day before the next version, or until To.
 type versionDoc struct {
-	Version string        `yaml:"version"`
+	Version wording       `yaml:"version"`
 	From    calendar.Date `yaml:"from"`
 	To      calendar.Date `yaml:"to"`
-	Act     string        `yaml:"act"`
+	Act     wording       `yaml:"act"`
 	Unknown string        `yaml:"unknown"` // why no amount is known: the request is refused
 	Mark    evidence      `yaml:",inline"`
 	Rules   []ruleDoc     `yaml:"rules"`
@@ -106,22 +108,26 @@ type versionDoc struct {
 
 // ruleDoc is one way to an amount; of a version's rules the first that applies decides. It has exactly one kind.
 type ruleDoc struct {
-	Rule    string            `yaml:"rule"`
-	Is      map[string]string `yaml:"is"` // enum inputs and the value each must have
+	Rule    wording           `yaml:"rule"`
+	Is      map[string]string `yaml:"is"` // enum inputs and the value each must have; of a set: must hold
 	When    string            `yaml:"when"`
-	Act     string            `yaml:"act"`     // instead of the version's
+	Act     wording           `yaml:"act"`     // instead of the version's
 	Article string            `yaml:"article"` // added to the version's act
 	Mark    evidence          `yaml:",inline"`
 
-	Fixed      quoted         `yaml:"fixed"`
-	Exempt     bool           `yaml:"exempt"`
-	Midpoint   []quoted       `yaml:"midpoint"` // of a range, both ends given
-	PerUnit    *perUnitDoc    `yaml:"per_unit"`
-	Graduated  *graduatedDoc  `yaml:"graduated"`
-	Percentage *percentageDoc `yaml:"percentage"`
-	Discount   *percentageDoc `yaml:"discount"`
-	PerDay     *perDayDoc     `yaml:"per_day"`
-	Unknown    string         `yaml:"unknown"`
+	Fixed       quoted          `yaml:"fixed"`
+	Exempt      bool            `yaml:"exempt"`
+	Midpoint    []quoted        `yaml:"midpoint"` // of a range, both ends given
+	PerUnit     *perUnitDoc     `yaml:"per_unit"`
+	Graduated   *graduatedDoc   `yaml:"graduated"`
+	Volume      *volumeDoc      `yaml:"volume"`
+	Percentage  *percentageDoc  `yaml:"percentage"`
+	Ordinal     *ordinalDoc     `yaml:"ordinal"`
+	Discount    *discountDoc    `yaml:"discount"`
+	PerDay      *perDayDoc      `yaml:"per_day"`
+	Split       *splitDoc       `yaml:"split"`
+	Instalments *instalmentsDoc `yaml:"instalments"`
+	Unknown     string          `yaml:"unknown"`
 }
 
 type perUnitDoc struct {
@@ -143,10 +149,49 @@ type tierDoc struct {
 	Price quoted `yaml:"price"`
 }
 
+// volumeDoc charges the whole quantity by the one tier it lies in; the last tier has no end.
+type volumeDoc struct {
+	Quantity quoted         `yaml:"quantity"`
+	Rounding money.Rounding `yaml:"rounding"`
+	Tiers    []volumeTier   `yaml:"tiers"`
+}
+
+type volumeTier struct {
+	UpTo   quoted `yaml:"up_to"`  // included
+	Price  quoted `yaml:"price"`  // of a unit
+	Amount quoted `yaml:"amount"` // or of the whole
+}
+
 type percentageDoc struct {
 	Rate     quoted         `yaml:"rate"`
 	Of       quoted         `yaml:"of"`
-	Min      quoted         `yaml:"min"`
+	Min      quoted         `yaml:"min"` // the line itself is at least and at most so much
+	Max      quoted         `yaml:"max"`
+	Cap      *capDoc        `yaml:"cap"`
+	Rounding money.Rounding `yaml:"rounding"`
+}
+
+// capDoc takes what is over a limit off again, as a line of its own.
+type capDoc struct {
+	At   quoted `yaml:"at"`
+	Code string `yaml:"code"`
+}
+
+// ordinalDoc charges the first, the second, … of a number of people each at its own share of a base.
+type ordinalDoc struct {
+	Count    quoted         `yaml:"count"`
+	After    quoted         `yaml:"after"` // how many were counted before: the next is the first of this quote
+	Base     quoted         `yaml:"base"`
+	Shares   []quoted       `yaml:"shares"`
+	Then     quoted         `yaml:"then"` // the share of all further ones
+	Rounding money.Rounding `yaml:"rounding"`
+}
+
+// discountDoc takes a share of an amount, or an amount, off.
+type discountDoc struct {
+	Rate     quoted         `yaml:"rate"`
+	Of       quoted         `yaml:"of"`
+	Amount   quoted         `yaml:"amount"`
 	Max      quoted         `yaml:"max"`
 	Rounding money.Rounding `yaml:"rounding"`
 }
@@ -156,8 +201,33 @@ type perDayDoc struct {
 	Rate     quoted         `yaml:"rate"`
 	Of       quoted         `yaml:"of"`
 	From     string         `yaml:"from"`
+	Moves    string         `yaml:"moves"` // `next_working_day`: what From becomes when it is a day off
 	To       string         `yaml:"to"`
 	Count    string         `yaml:"count"`
+	Rounding money.Rounding `yaml:"rounding"`
+}
+
+// splitDoc shares an amount among several, a line each; exactly one takes what the others leave.
+type splitDoc struct {
+	Of       quoted         `yaml:"of"`
+	Rounding money.Rounding `yaml:"rounding"`
+	Parts    []partDoc      `yaml:"parts"`
+}
+
+type partDoc struct {
+	Code   string `yaml:"code"`
+	Charge string `yaml:"charge"` // instead of the component's
+	Share  quoted `yaml:"share"`
+	Within quoted `yaml:"within"` // the share is one of this share, which is rounded first
+	Rest   bool   `yaml:"rest"`
+}
+
+// instalmentsDoc gives one of several payments of an amount: the first is a share, the others equal parts of the rest.
+type instalmentsDoc struct {
+	Of       quoted         `yaml:"of"`
+	Number   string         `yaml:"number"` // the int input that says which payment this is
+	Count    string         `yaml:"count"`  // and of how many
+	First    quoted         `yaml:"first"`  // the share of the first
 	Rounding money.Rounding `yaml:"rounding"`
 }
 
@@ -181,17 +251,29 @@ type exampleLine struct {
 type parameterDoc struct {
 	Parameter string             `yaml:"parameter"`
 	Name      names              `yaml:"name"`
+	Key       names              `yaml:"key"` // what the values depend on: province, zone, …
 	Versions  []parameterVersion `yaml:"versions"`
 }
 
 type parameterVersion struct {
-	Version string        `yaml:"version"`
-	From    calendar.Date `yaml:"from"`
-	To      calendar.Date `yaml:"to"`
-	Value   quoted        `yaml:"value"`
-	Unknown string        `yaml:"unknown"`
-	Act     string        `yaml:"act"`
-	Mark    evidence      `yaml:",inline"`
+	Version   wording       `yaml:"version"`
+	From      calendar.Date `yaml:"from"`
+	To        calendar.Date `yaml:"to"`
+	Value     quoted        `yaml:"value"`
+	Values    []keyedValue  `yaml:"values"`
+	Otherwise *keyedValue   `yaml:"otherwise"` // for the keys that `values` does not name
+	Unknown   string        `yaml:"unknown"`
+	Act       wording       `yaml:"act"`
+	Mark      evidence      `yaml:",inline"`
+}
+
+// keyedValue is the value for some keys, with a basis of its own where it differs from the version's.
+type keyedValue struct {
+	Keys    []string `yaml:"keys"`
+	Value   quoted   `yaml:"value"`
+	Unknown string   `yaml:"unknown"`
+	Act     wording  `yaml:"act"`
+	Mark    evidence `yaml:",inline"`
 }
 
 // quoted is an amount, a rate or an expression. It must stand in quotes: a bare number would have been through

@@ -11,8 +11,6 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"github.com/shopspring/decimal"
-
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
 )
@@ -79,15 +77,15 @@ func function(name, id string, args []*cel.Type, result *cel.Type, do func(...re
 }
 
 func decOfString(args ...ref.Val) ref.Val {
-	d, err := parseDecimal(string(args[0].(types.String)))
+	n, err := parseNumber(string(args[0].(types.String)))
 	if err != nil {
 		return types.WrapErr(err)
 	}
-	return number{d}
+	return n
 }
 
 func decOfInt(args ...ref.Val) ref.Val {
-	return number{decimal.NewFromInt(int64(args[0].(types.Int)))}
+	return whole(int64(args[0].(types.Int)))
 }
 
 func dateOfString(args ...ref.Val) ref.Val {
@@ -101,29 +99,15 @@ func dateOfString(args ...ref.Val) ref.Val {
 // divide is the only division of the language: its scale and rounding are said, because most quotients have no end.
 // That they are sound was checked when the schedule was loaded.
 func divide(args ...ref.Val) ref.Val {
-	a, b := args[0].(number).Decimal, args[1].(number).Decimal
-	if b.IsZero() {
+	a, b := args[0].(number), args[1].(number)
+	if b.isZero() {
 		return types.NewErr("%s is divided by 0", a)
 	}
-	quotient, err := divided(a, b, int32(args[2].(types.Int)), money.Rounding(args[3].(types.String)))
+	quotient, err := a.dividedBy(b, int32(args[2].(types.Int)), money.Rounding(args[3].(types.String)))
 	if err != nil {
 		return types.WrapErr(err)
 	}
-	return number{quotient}
-}
-
-// divided rounds the exact quotient once. The remainder decides what lies beyond the scale, so that no digit that was
-// cut off earlier can turn a half into less than a half.
-func divided(a, b decimal.Decimal, scale int32, rounding money.Rounding) (decimal.Decimal, error) {
-	quotient, rest := a.QuoRem(b, scale+1)
-	if !rest.IsZero() { // one more digit, not 0 and not 5, stands for the endless rest
-		sticky := decimal.New(1, -(scale + 2))
-		if a.Sign()*b.Sign() < 0 {
-			sticky = sticky.Neg()
-		}
-		quotient = quotient.Add(sticky)
-	}
-	return rounding.Round(quotient, scale)
+	return quotient
 }
 
 // expandGiven turns given(x) into the variable that says whether the caller sent x.
@@ -184,7 +168,7 @@ func literals(checked *ast.AST) error {
 }
 
 func isDecimal(s string) error {
-	_, err := parseDecimal(s)
+	_, err := parseNumber(s)
 	return err
 }
 

@@ -39,11 +39,20 @@ type Quote struct {
 
 // Line is one amount of a quote with the law behind it. A reduction is negative.
 type Line struct {
-	Code    string   `json:"code"`   // as printed on the bill: T1, VAT, fine
-	Charge  string   `json:"charge"` // the catalogue's key for budget lines
-	Amount  int64    `json:"amount"` // whole đồng
-	Version string   `json:"version"`
-	Rule    string   `json:"rule"`
-	Act     string   `json:"act"`   // act and article
-	Steps   []string `json:"steps"` // how the amount came about, in plain words
+	Code    string `json:"code"`   // as printed on the bill: T1, VAT, fine
+	Charge  string `json:"charge"` // the catalogue's key for budget lines
+	Amount  int64  `json:"amount"` // whole đồng
+	Version Text   `json:"version"`
+	Rule    Text   `json:"rule"`
+	Act     string `json:"act"`    // act and article, by its English name
+	ActVi   string `json:"act_vi"` // and by its Vietnamese one
+	Steps   []Text `json:"steps"`  // how the amount came about
+}
+
+// ActName is the act's name in both languages; bills from before acts had two have the English one alone.
+func (l Line) ActName() Text {
+	if l.ActVi == "" {
+		return Text{l.Act, l.Act}
+	}
+	return Text{l.ActVi, l.Act}
 }

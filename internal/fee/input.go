@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"exchequer/internal/calendar"
 	"exchequer/internal/problem"
 )
@@ -21,7 +19,9 @@ type input struct {
 	required  bool
 	preset    *value // the default
 	presetBy  int    // slot of the date it defaults to; fromRequest for the request's date, none for none
-	min, max  *decimal.Decimal
+	min, max  *number
+	least     *amount // bounds that depend on other inputs or on parameters
+	most      *amount
 	places    int32
 	allowed   []string
 	spellings []string // name and aliases
@@ -39,11 +39,13 @@ func (l *loader) input(doc inputDoc, at string) input {
 		places: doc.Places, allowed: doc.Values, spellings: append([]string{doc.Name}, doc.Aliases...),
 	}
 	l.needIf(!identifier(doc.Name), at+".name", "an input needs a name of small letters, digits and _; %q is none", doc.Name)
-	l.needIf(in.kind == 0, at+".type", "type %q is none of decimal, int, date, enum, bool", doc.Type)
-	l.needIf(in.kind == kindEnum && len(doc.Values) == 0, at, "the enum %q needs values", doc.Name)
-	l.needIf(in.kind != kindEnum && len(doc.Values) > 0, at+".values", "only an enum has values")
+	l.needIf(in.kind == 0, at+".type", "type %q is none of decimal, int, date, enum, set, bool", doc.Type)
+	listed := in.kind == kindEnum || in.kind == kindSet
+	l.needIf(listed && len(doc.Values) == 0, at, "the %s %q needs values", in.kind, doc.Name)
+	l.needIf(!listed && len(doc.Values) > 0, at+".values", "only an enum or a set has values")
+	l.needIf(in.kind != kindDecimal && in.kind != kindInt && doc.Min+doc.Max != "", at, "only a number has `min` and `max`")
 	l.needIf(in.kind != kindDecimal && doc.Places != 0, at+".places", "only a decimal has places")
-	in.min, in.max = l.bound(doc.Min, at+".min"), l.bound(doc.Max, at+".max")
+	in.min, in.max = constant(doc.Min), constant(doc.Max)
 	if doc.Default != "" {
 		v, err := in.parse(string(doc.Default))
 		if err != nil {
@@ -54,15 +56,25 @@ func (l *loader) input(doc inputDoc, at string) input {
 	return in
 }
 
-func (l *loader) bound(text quoted, at string) *decimal.Decimal {
-	if text == "" {
-		return nil
+// constant gives a bound that is a plain number; what is none is an expression, and compiled when all names are known.
+func constant(text quoted) *number {
+	if n, err := parseNumber(string(text)); err == nil {
+		return &n
 	}
-	d, err := parseDecimal(string(text))
-	if err != nil {
-		l.fault(at, "%v", err)
+	return nil
+}
+
+// bounds compiles the bounds that depend on other values.
+func (l *loader) bounds(t *tariff, docs []inputDoc) {
+	for i := range docs {
+		in, at := &t.inputs[i], fmt.Sprintf("inputs[%d]", i)
+		if in.min == nil {
+			in.least = l.amount(t, docs[i].Min, at+".min", false)
+		}
+		if in.max == nil {
+			in.most = l.amount(t, docs[i].Max, at+".max", false)
+		}
 	}
-	return &d
 }
 
 // parse reads the text of one value: a JSON number or string without its quotes.
@@ -80,6 +92,8 @@ func (in *input) parse(text string) (value, error) {
 			return v, fmt.Errorf("%q is not allowed: use one of %s", text, strings.Join(in.allowed, ", "))
 		}
 		v.text = text
+	case kindSet:
+		return in.parseSet(strings.Split(text, ","))
 	case kindBool:
 		if text != "true" && text != "false" {
 			return v, fmt.Errorf("%q is neither true nor false", text)
@@ -91,24 +105,59 @@ func (in *input) parse(text string) (value, error) {
 
 func (in *input) parseNumber(text string) (value, error) {
 	v := value{set: true, kind: in.kind}
-	d, err := parseDecimal(text)
+	n, err := parseNumber(text)
 	if err != nil {
 		return v, err
 	}
-	if _, ok := small(d); !ok && !d.Equal(d.Truncate(in.places)) { // an int has 0 places
+	if n.big != nil || int32(n.scale) > in.places { // an int has 0 places
 		if in.places == 0 {
 			return v, fmt.Errorf("%s is not a whole number", text)
 		}
 		return v, fmt.Errorf("%s has more than %d decimal places", text, in.places)
 	}
-	if in.min != nil && d.LessThan(*in.min) {
+	if in.min != nil && n.less(*in.min) {
 		return v, fmt.Errorf("%s is below the least allowed, %s", text, in.min)
 	}
-	if in.max != nil && d.GreaterThan(*in.max) {
+	if in.max != nil && in.max.less(n) {
 		return v, fmt.Errorf("%s is over the most allowed, %s", text, in.max)
 	}
-	v.dec = d
+	v.dec = n
 	return v, nil
+}
+
+// parseSet reads the values of a set; it holds them in the order in which they are declared.
+func (in *input) parseSet(texts []string) (value, error) {
+	v := value{set: true, kind: kindSet}
+	for _, text := range texts {
+		if !slices.Contains(in.allowed, text) {
+			return v, fmt.Errorf("%q is not allowed: use one or more of %s", text, strings.Join(in.allowed, ", "))
+		}
+		if slices.Contains(v.texts, text) {
+			return v, fmt.Errorf("%q is named twice", text)
+		}
+		v.texts = append(v.texts, text)
+	}
+	if len(v.texts) == 0 {
+		return v, fmt.Errorf("needs one or more of %s", strings.Join(in.allowed, ", "))
+	}
+	slices.SortFunc(v.texts, func(a, b string) int { return slices.Index(in.allowed, a) - slices.Index(in.allowed, b) })
+	return v, nil
+}
+
+// parseJSON reads a JSON value.
+func (in *input) parseJSON(raw json.RawMessage) (value, error) {
+	if in.kind != kindSet {
+		text, err := in.jsonText(raw)
+		if err != nil {
+			return value{}, err
+		}
+		return in.parse(text)
+	}
+	var texts []string
+	if json.Unmarshal(raw, &texts) != nil {
+		return value{}, fmt.Errorf("needs a list of %s", strings.Join(in.allowed, ", "))
+	}
+	return in.parseSet(texts)
 }
 
 // jsonText gives the text of a JSON value of a kind that suits the input; a number may come as a string, because that
@@ -160,11 +209,7 @@ func (t *tariff) readInput(key string, raw json.RawMessage, slots []value) error
 		return nil // the same as not sent
 	}
 	in := &t.inputs[slot]
-	text, err := in.jsonText(raw)
-	if err != nil {
-		return problem.AtField(problem.Invalid, in.name, "%v", err)
-	}
-	v, err := in.parse(text)
+	v, err := in.parseJSON(raw)
 	if err != nil {
 		return problem.AtField(problem.Invalid, in.name, "%v", err)
 	}
@@ -194,6 +239,52 @@ func (t *tariff) fillDefaults(on calendar.Date, slots []value) error {
 		}
 	}
 	return nil
+}
+
+// checkBounds holds the inputs to the bounds that depend on other values, and names the acts that those come from.
+func (t *tariff) checkBounds(r *run) error {
+	for i := range t.inputs {
+		in := &t.inputs[i]
+		if in.least == nil && in.most == nil || !r.slots[i].set {
+			continue
+		}
+		r.used = 0
+		if in.least != nil {
+			least, err := in.least.in(r)
+			if err != nil {
+				return err
+			}
+			if r.slots[i].dec.less(least) {
+				return r.outOfBounds(in.name, fmt.Sprintf("%s is below the least allowed, %s", r.slots[i].dec, least))
+			}
+		}
+		r.used = 0
+		if in.most != nil {
+			most, err := in.most.in(r)
+			if err != nil {
+				return err
+			}
+			if most.less(r.slots[i].dec) {
+				return r.outOfBounds(in.name, fmt.Sprintf("%s is over the most allowed, %s", r.slots[i].dec, most))
+			}
+		}
+	}
+	return nil
+}
+
+// outOfBounds refuses an input with the acts of the parameters that its bound was worked out from.
+func (r *run) outOfBounds(field, detail string) error {
+	var acts []string
+	for i := range r.tariff.uses {
+		if r.used&(1<<i) != 0 {
+			acts = append(acts, r.found[i].act.En)
+		}
+	}
+	e := &problem.Error{Code: problem.Invalid, Field: field, Detail: detail, Act: strings.Join(acts, "; ")}
+	if e.Act != "" {
+		e.Detail += " (" + e.Act + ")"
+	}
+	return e
 }
 
 func (t *tariff) inputNames() []string {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -159,35 +158,4 @@ func hash(files map[string][]byte) string {
 		sum.Write(files[name])
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// parameter is a dated value that schedules share.
-type parameter struct {
-	loader   *loader
-	name     string
-	periods  []period
-	versions []parameterValue
-}
-
-// loadParameters reads parameters/*.yaml by the parameter's name.
-func loadParameters(fsys fs.FS) (map[string]*parameter, error) {
-	files, err := fs.Glob(fsys, "parameters/*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("listing the parameters: %w", err)
-	}
-	out := map[string]*parameter{}
-	var faults []error
-	for _, file := range files {
-		var doc parameterDoc
-		l, err := read(fsys, file, &doc)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		l.needIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
-			"the parameter %q must stand in a file of its own name", doc.Parameter)
-		out[doc.Parameter] = l.parameter(&doc)
-		faults = append(faults, l.faults...)
-	}
-	return out, errors.Join(faults...)
 }

@@ -28,23 +28,23 @@ components:
     code: toll
     by: paid
     versions:
-      - version: first
+      - version: V1
         from: 2020-01-01
-        act: Act 1
+        act: Law 1
         source: read
         confidence: high
         rules:
-          - {rule: trucks, is: {class: truck}, fixed: "9000"}
-          - {rule: per km, when: km > dec("1"), per_unit: {quantity: km, price: "1500", rounding: half_up}}
-          - {rule: short way, exempt: true}
-      - version: second
+          - {rule: TRUCKS, is: {class: truck}, fixed: "9000"}
+          - {rule: KM, when: km > dec("1"), per_unit: {quantity: km, price: "1500", rounding: half_up}}
+          - {rule: SHORT, exempt: true}
+      - version: V2
         from: 2021-01-01
         to: 2021-12-31
-        act: Act 2
+        act: Law 2
         source: read
         confidence: medium
         rules:
-          - {rule: all, fixed: "5000"}
+          - {rule: ALL, fixed: "5000"}
   - id: vat
     charge: toll_vat
     code: VAT
@@ -58,7 +58,7 @@ examples:
 const soundParameter = `parameter: vat
 name: {vi: Thuế, en: VAT}
 versions:
-  - {version: "10%", from: 2000-01-01, value: "0.10", act: VAT law, source: read, confidence: high}
+  - {version: "10%", from: 2000-01-01, value: "0.10", act: Law 9, source: read, confidence: high}
 `
 
 func folder(schedule, parameter string) fstest.MapFS {
@@ -85,24 +85,24 @@ func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
 		line     string
 		reason   string
 	}{
-		{"overlapping versions", "from: 2020-01-01", "from: 2020-01-01\n        to: 2021-01-01", "toll.yaml:22", "overlaps version second"},
+		{"overlapping versions", "from: 2020-01-01", "from: 2020-01-01\n        to: 2021-01-01", "toll.yaml:22", "overlaps version V2"},
 		{"a gap", "from: 2020-01-01", "from: 2020-01-01\n        to: 2020-11-30", "toll.yaml:22", "from 2020-12-01 to 2020-12-31 no version is in force"},
 		{"versions out of order", "from: 2021-01-01", "from: 2019-01-01", "toll.yaml:30", "stand in order"},
 		{"an end before the beginning", "to: 2021-12-31", "to: 2020-12-31", "toll.yaml:31", "ends before it begins"},
 		{"a failing example", `total: "16665"`, `total: "16666"`, "toll.yaml:44", "the total should be 16666"},
 		{"a failing line", `amount: "1515"`, `amount: "1516"`, "toll.yaml:44", "line 2 should be VAT 1516"},
-		{"an example that should be refused", `lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"`, `refused: Act 1`, "toll.yaml:44", "should be refused"},
+		{"an example that should be refused", `lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"`, `refused: Law 1`, "toll.yaml:44", "should be refused"},
 		{"no examples", sound[strings.Index(sound, "examples:"):], "examples: []\n", "toll.yaml:1", "needs examples"},
 		{"an unknown key", "valid_days: 30", "valid_days: 30\ncolour: red", "toll.yaml:5", "colour"},
-		{"a kind that does not exist", `fixed: "9000"`, `volume: "9000"`, "toll.yaml:26", "volume"},
+		{"a kind that does not exist", `fixed: "9000"`, `surcharge: "9000"`, "toll.yaml:26", "surcharge"},
 		{"a repeated key", "body: road_authority", "body: road_authority\nbody: other", "toll.yaml:4", "body"},
 		{"two kinds", `fixed: "9000"`, `fixed: "9000", exempt: true`, "toll.yaml:26", "exactly one kind"},
 		{"no kind", `, fixed: "9000"`, ``, "toll.yaml:26", "exactly one kind"},
 		{"a bare number", `fixed: "9000"`, `fixed: 9000`, "toll.yaml", "must stand in quotes"},
 		{"an amount that is no number and no expression", `fixed: "9000"`, `fixed: "9 000"`, "toll.yaml:26", "Syntax error"},
-		{"no act", "act: Act 1", `act: ""`, "toll.yaml:20", "legal basis"},
+		{"no act", "act: Law 1", `act: ""`, "toll.yaml:20", "legal basis"},
 		{"no source mark", "source: read\n        confidence: high", "confidence: high", "toll.yaml:20", "`source` must be"},
-		{"no rules and not unknown", "rules:\n          - {rule: all, fixed: \"5000\"}", "rules: []", "toll.yaml:29", "either rules or"},
+		{"no rules and not unknown", "rules:\n          - {rule: ALL, fixed: \"5000\"}", "rules: []", "toll.yaml:29", "either rules or"},
 		{"decimal against int", `km > dec("1")`, `km > 1`, "toll.yaml:27", "no matching overload"},
 		{"decimal against float", `km > dec("1")`, `km > 1.5`, "toll.yaml:27", "no matching overload"},
 		{"decimal made of a float", `km > dec("1")`, `km > dec(1.5)`, "toll.yaml:27", "no matching overload"},
@@ -119,7 +119,7 @@ func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
 		{"an enum value nobody declared", "class: truck", "class: lorry", "toll.yaml:26", `"lorry" is no value`},
 		{"a check of no input", "field: axles", "field: wheels", "toll.yaml:13", "a check needs"},
 		{"a rate without rounding", "of: toll, rounding: half_up", "of: toll", "toll.yaml:42", "needs a rounding"},
-		{"a rounding that is none", "rounding: half_up}}\n          - {rule: short", "rounding: nearest}}\n          - {rule: short", "toll.yaml:27", "not a rounding"},
+		{"a rounding that is none", "rounding: half_up}}\n          - {rule: SHORT", "rounding: nearest}}\n          - {rule: SHORT", "toll.yaml:27", "not a rounding"},
 		{"a parameter that is not there", "parameter: vat,", "parameter: salary,", "toll.yaml:11", `no parameter "salary"`},
 		{"a date that is no date input", "by: paid\n    versions", "by: km\n    versions", "toll.yaml:18", "neither `date` nor a date input"},
 		{"a date that is none", "from: 2021-01-01", "from: 2021-02-30", "toll.yaml", "is not a date"},
@@ -152,7 +152,7 @@ func TestAParametersFaultIsRefused(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"a name other than its file's": {"parameter: vat", "parameter: tax"},
 		"no number":                    {`"0.10"`, `"ten"`},
-		"no act":                       {"act: VAT law, ", ""},
+		"no act":                       {"act: Law 9, ", ""},
 		"neither value nor unknown":    {`value: "0.10", `, ""},
 	} {
 		broken := strings.Replace(soundParameter, change[0], change[1], 1)
@@ -174,7 +174,7 @@ func TestOneServiceHasOneFile(t *testing.T) {
 }
 
 func TestEveryFaultIsReported(t *testing.T) {
-	broken := strings.Replace(strings.Replace(sound, "class: truck", "class: lorry", 1), "act: Act 1", `act: ""`, 1)
+	broken := strings.Replace(strings.Replace(sound, "class: truck", "class: lorry", 1), "act: Law 1", `act: ""`, 1)
 	_, err := fee.Load(folder(broken, soundParameter))
 	if err == nil || !strings.Contains(err.Error(), "toll.yaml:20:") || !strings.Contains(err.Error(), "toll.yaml:26:") {
 		t.Errorf("want both faults, got %v", err)

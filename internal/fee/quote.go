@@ -2,9 +2,8 @@ package fee
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/shopspring/decimal"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/problem"
@@ -35,7 +34,11 @@ func (s *Schedules) unknownService(name string) error {
 func (t *tariff) quote(req Request) (*Quote, error) {
 	r := &run{tariff: t, on: req.Date, until: req.Date.AddDays(t.validDays)}
 	r.slots = make([]value, len(t.inputs)+len(t.uses)+len(t.components))
+	r.found = make([]*parameterValue, len(t.uses))
 	if err := t.readInputs(req.Inputs, req.Date, r.slots); err != nil {
+		return nil, err
+	}
+	if err := t.checkBounds(r); err != nil {
 		return nil, err
 	}
 	for _, c := range t.checks {
@@ -58,18 +61,35 @@ func (t *tariff) quote(req Request) (*Quote, error) {
 
 // charge adds the component's lines.
 func (c *component) charge(r *run) error {
-	r.sum = 0
-	err := c.chargeVersion(r)
+	r.sum, r.used, r.basis = 0, 0, 0
+	err := c.chargeEach(r)
 	if err == nil {
-		r.slots[c.slot] = value{set: true, kind: kindDecimal, dec: decimal.NewFromInt(r.sum)}
+		r.slots[c.slot] = value{set: true, kind: kindDecimal, dec: whole(r.sum)}
 	}
 	return err
 }
 
-func (c *component) chargeVersion(r *run) error {
+// chargeEach charges the component once, or once for each value of its set.
+func (c *component) chargeEach(r *run) error {
 	if ok, err := c.when.holds(r); err != nil || !ok {
 		return err
 	}
+	if c.each == none {
+		return c.chargeVersion(r)
+	}
+	of, err := r.value(c.each)
+	if err != nil {
+		return err
+	}
+	for _, r.element = range of.texts {
+		if err := c.chargeVersion(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *component) chargeVersion(r *run) error {
 	if c.follows != none {
 		return c.chargeFollowing(r)
 	}
@@ -96,20 +116,20 @@ func (c *component) chargeVersion(r *run) error {
 		}
 	}
 	if v := &c.versions[i]; v.unknown != "" {
-		return unknown{v.unknown}.charge(r, Line{Code: c.code, Act: v.act})
+		return unknown{v.unknown}.charge(r, Line{Code: c.lineCode(r), Act: v.act.En})
 	}
-	rule, err := c.versions[i].applying(r)
+	rule, err := c.versions[i].applying(r, c.each)
 	if err != nil {
 		return err
 	}
 	if rule == nil {
 		return c.noRule(i)
 	}
-	return r.apply(rule, c.line(i, rule), rule.provisional)
+	return r.apply(rule, c.line(r, i, rule), rule.provisional)
 }
 
 func (c *component) chargeFollowing(r *run) error {
-	rule, err := c.versions[0].applying(r)
+	rule, err := c.versions[0].applying(r, c.each)
 	if err != nil {
 		return err
 	}
@@ -121,16 +141,25 @@ func (c *component) chargeFollowing(r *run) error {
 	if _, err := r.value(len(r.tariff.inputs) + c.follows); err != nil {
 		return err
 	}
+	r.basis = 1 << c.follows
 	i := chosen(u.parameter.periods, on) // there is one: the value was found
-	v := &u.parameter.versions[i]
+	act := r.found[c.follows].act
 	if rule == nil {
-		return &problem.Error{Code: problem.Refused, Act: v.act, Detail: "no rule on file covers this case of " + c.code}
+		return &problem.Error{Code: problem.Refused, Act: act.En, Detail: "no rule on file covers this case of " + c.code}
 	}
-	line := Line{Code: c.code, Charge: c.chargeCode, Version: u.parameter.periods[i].version, Rule: rule.name, Act: v.act}
-	if rule.act != "" {
-		line.Act = rule.act
+	if rule.act.En != "" {
+		act = rule.act
 	}
-	return r.apply(rule, line, rule.provisional)
+	return r.apply(rule, Line{Code: c.lineCode(r), Charge: c.chargeCode, Version: u.parameter.periods[i].version, Rule: rule.name,
+		Act: act.En, ActVi: act.Vi}, rule.provisional)
+}
+
+// lineCode is the component's code, followed by the value at work of the set it is charged for.
+func (c *component) lineCode(r *run) string {
+	if c.each == none {
+		return c.code
+	}
+	return c.code + r.element
 }
 
 // apply charges a rule; its evidence marks the quote unless the kind found that the rule does not apply yet.
@@ -146,12 +175,12 @@ func (r *run) apply(rule *rule, line Line, provisional bool) error {
 func (r *run) notApplied() { r.skipped = true }
 
 // applying gives the first rule that holds, nil when none does.
-func (v *version) applying(r *run) (*rule, error) {
+func (v *version) applying(r *run, each int) (*rule, error) {
 next:
 	for i := range v.rules {
 		rule := &v.rules[i]
 		for _, m := range rule.is {
-			if r.slots[m.slot].text != m.want {
+			if !r.matches(m, each) {
 				continue next
 			}
 		}
@@ -166,22 +195,36 @@ next:
 	return nil, nil
 }
 
-func (c *component) line(version int, rule *rule) Line {
-	return Line{Code: c.code, Charge: c.chargeCode, Version: c.periods[version].version, Rule: rule.name, Act: rule.act}
+// matches reports whether an enum has a value, or a set holds it; of the set that a component is charged for each value
+// of, the value at work counts.
+func (r *run) matches(m match, each int) bool {
+	v := &r.slots[m.slot]
+	switch {
+	case m.slot == each:
+		return r.element == m.want
+	case v.kind == kindSet:
+		return slices.Contains(v.texts, m.want)
+	}
+	return v.text == m.want
+}
+
+func (c *component) line(r *run, version int, rule *rule) Line {
+	return Line{Code: c.lineCode(r), Charge: c.chargeCode, Version: c.periods[version].version, Rule: rule.name,
+		Act: rule.act.En, ActVi: rule.act.Vi}
 }
 
 func (c *component) noRule(version int) error {
-	act := c.versions[version].act
+	act := c.versions[version].act.En
 	return &problem.Error{Code: problem.Refused, Act: act,
 		Detail: fmt.Sprintf("%s has no rule on file for this case of %s", act, c.code)}
 }
 
 func (c *component) outside(on calendar.Date) error {
-	first, last := c.periods[0], c.versions[len(c.versions)-1]
-	if on.Before(first.from) {
-		return &problem.Error{Code: problem.Refused, Act: c.versions[0].act,
-			Detail: fmt.Sprintf("%s lies before the first version of %s on file, %s from %s", on, c.code, c.versions[0].act, first.from)}
+	first, begin, last := c.versions[0].act.En, c.periods[0].from, c.versions[len(c.versions)-1].act.En
+	if on.Before(begin) {
+		return &problem.Error{Code: problem.Refused, Act: first,
+			Detail: fmt.Sprintf("%s lies before the first version of %s on file, %s from %s", on, c.code, first, begin)}
 	}
-	return &problem.Error{Code: problem.Refused, Act: last.act,
-		Detail: fmt.Sprintf("no version of %s is on file for %s; the last one is %s", c.code, on, last.act)}
+	return &problem.Error{Code: problem.Refused, Act: last,
+		Detail: fmt.Sprintf("no version of %s is on file for %s; the last one is %s", c.code, on, last)}
 }

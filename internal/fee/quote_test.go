@@ -97,12 +97,15 @@ func TestEveryLineNamesItsLaw(t *testing.T) {
 	q := mustAsk(t, load(t), "traffic_fine", "2025-06-03",
 		`{"offence": "no_helmet_motorbike", "violation_date": "2025-05-05", "deadline": "2025-05-22"}`)
 	want := []fee.Line{
-		{Code: "fine", Charge: "fine", Amount: 500_000, Version: "168/2024", Rule: "no_helmet_motorbike",
-			Act: "Decree 168/2024/ND-CP art. 7(2)", Steps: []string{"middle of 400000 to 600000 = 500000"}},
-		{Code: "late_charge", Charge: "late_charge", Amount: 2_750, Version: "18/2023", Rule: "0.05% a day",
-			Act: "Circular 18/2023/TT-BTC", Steps: []string{
-				"11 days: 2025-05-22 to 2025-06-03, from the day after the first to the day before the last",
-				"0.0005 × 500000 × 11 = 2750"}},
+		{Code: "fine", Charge: "fine", Amount: 500_000, Version: fee.Text{Vi: "168/2024", En: "168/2024"},
+			Rule: fee.Text{Vi: "đi mô tô, xe gắn máy không đội mũ bảo hiểm", En: "motorbike, no helmet"},
+			Act:  "Decree 168/2024/ND-CP art. 7(2)", ActVi: "Nghị định 168/2024/NĐ-CP điều 7 khoản 2",
+			Steps: []fee.Text{{Vi: "mức giữa của khung từ 400.000 đến 600.000 = 500.000", En: "middle of 400,000 to 600,000 = 500,000"}}},
+		{Code: "late_charge", Charge: "late_charge", Amount: 2_750, Version: fee.Text{Vi: "18/2023", En: "18/2023"},
+			Rule: fee.Text{Vi: "0,05% mỗi ngày", En: "0.05% a day"},
+			Act:  "Circular 18/2023/TT-BTC", ActVi: "Thông tư 18/2023/TT-BTC", Steps: []fee.Text{
+				{Vi: "11 ngày: từ sau ngày 22/05/2025 đến trước ngày 03/06/2025", En: "11 days: after 2025-05-22 and before 2025-06-03"},
+				{Vi: "0,05% × 500.000 × 11 = 2.750", En: "0.05% × 500,000 × 11 = 2,750"}}},
 	}
 	got, _ := json.Marshal(q.Lines)
 	expected, _ := json.Marshal(want)
@@ -255,7 +258,7 @@ func TestAfterTheLastVersionOnFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for date, act := range map[string]string{"2022-01-01": "Act 2", "2019-12-31": "Act 1"} {
+	for date, act := range map[string]string{"2022-01-01": "Law 2", "2019-12-31": "Law 1"} {
 		_, err := ask(s, "toll", date, `{"km": 2}`)
 		if refusal, ok := errors.AsType[*problem.Error](err); !ok || refusal.Code != problem.Refused || refusal.Act != act {
 			t.Errorf("%s: got %#v", date, err)
@@ -266,7 +269,7 @@ func TestAfterTheLastVersionOnFile(t *testing.T) {
 // TestAnUnknownParameterRefusesOnlyWhatNeedsIt: a value nobody knows must not stop a case that does not depend on it.
 func TestAnUnknownParameterRefusesOnlyWhatNeedsIt(t *testing.T) {
 	parameter := strings.Replace(soundParameter, "source: read, confidence: high}", "source: read, confidence: high}\n"+
-		"  - {version: later, from: 2020-07-01, unknown: not published, act: New VAT law, source: read, confidence: low}", 1)
+		"  - {version: V2, from: 2020-07-01, unknown: not published, act: Law 10, source: read, confidence: low}", 1)
 	schedule := strings.Replace(sound, "    follows: vat_rate", "    when: class == \"car\"\n    follows: vat_rate", 1)
 	s, err := fee.Load(fstest.MapFS{"toll.yaml": {Data: []byte(schedule)}, "parameters/vat.yaml": {Data: []byte(parameter)}})
 	if err != nil {
@@ -276,7 +279,7 @@ func TestAnUnknownParameterRefusesOnlyWhatNeedsIt(t *testing.T) {
 		t.Errorf("got %d", q.TotalVND)
 	}
 	_, err = ask(s, "toll", "2020-07-01", `{"km": 2}`)
-	if refusal, ok := errors.AsType[*problem.Error](err); !ok || refusal.Act != "New VAT law" {
+	if refusal, ok := errors.AsType[*problem.Error](err); !ok || refusal.Act != "Law 10" {
 		t.Errorf("got %#v", err)
 	}
 }

@@ -7,19 +7,25 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"github.com/shopspring/decimal"
-
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
 )
 
+// maxUses is how many parameters one schedule may use.
+const maxUses = 64
+
 // run is the working of one quote: the values of the slots and the lines so far. It is CEL's view of the variables.
 type run struct {
-	tariff      *tariff
-	on          calendar.Date
-	slots       []value
-	lines       []Line
+	tariff  *tariff
+	on      calendar.Date
+	slots   []value
+	found   []*parameterValue // of the parameters looked up
+	used    uint64            // the parameters asked for since the line before, a bit each
+	basis   uint64            // the parameter that the component follows: its act is the line's own
+	element string            // the value at work of a component that is charged for each value of a set
+	lines   []Line
+	teller
 	until       calendar.Date // the last day on which the quote holds
 	provisional bool
 	skipped     bool  // the kind found that the rule does not apply yet
@@ -30,6 +36,7 @@ type run struct {
 func (r *run) quote() (*Quote, error) {
 	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: r.lines,
 		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
+	r.hand(q.Lines)
 	for i := range q.Lines {
 		q.TotalVND += q.Lines[i].Amount // each at most 10^15, and there are few: no overflow
 	}
@@ -46,25 +53,39 @@ func tooLarge() error {
 	return problem.AtField(problem.Invalid, "inputs", "they lead to an amount over the limit of %s", money.Format(money.MaxAmount, "en"))
 }
 
-// add rounds an amount to whole đồng and appends its line.
-func (r *run) add(line Line, d decimal.Decimal, rounding money.Rounding, steps ...string) error {
-	whole, ok := small(d)
-	if !ok {
-		if d.Abs().GreaterThan(maxInput) {
-			return tooLarge()
-		}
-		var err error
-		if whole, err = rounding.Whole(d); err != nil {
-			return fmt.Errorf("%s of %s: %w", line.Code, r.tariff.service, err)
-		}
+// add rounds an amount to whole đồng and makes its line, with the steps said before.
+func (r *run) add(line Line, n number, rounding money.Rounding) error {
+	if n.overLimit() {
+		return tooLarge()
 	}
-	if !ok && rounding != money.Exact && !d.IsInteger() {
-		steps = append(steps, "rounded "+string(rounding)+" to "+decimal.NewFromInt(whole).String())
+	amount, err := n.rounded(rounding)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", line.Code, r.tariff.service, err)
 	}
-	line.Amount, line.Steps = whole, steps
+	if !n.isWhole() {
+		r.say(roundedForms[rounding], figure(whole(amount)))
+	}
+	if r.used &^= r.basis; r.used != 0 {
+		r.sayParameters()
+	}
+	line.Amount = amount
 	r.lines = append(r.lines, line)
-	r.sum += whole
+	r.lineMade()
+	r.sum += amount
 	return nil
+}
+
+var parameterForm = Text{"{0}: {1} ({2})", "{0}: {1} ({2})"}
+
+// sayParameters names the parameters that were used since the line before, each with its law.
+func (r *run) sayParameters() {
+	for i := range r.tariff.uses {
+		if r.used&(1<<i) != 0 {
+			v := r.found[i]
+			r.say(parameterForm, phrase(r.tariff.uses[i].parameter.title), share(v.value), phrase(v.act))
+		}
+	}
+	r.used = 0
 }
 
 // date gives the date of a slot, or the request's.
@@ -83,37 +104,19 @@ func (r *run) date(slot int) (calendar.Date, error) {
 // date must not refuse a case that does not depend on it.
 func (r *run) value(slot int) (*value, error) {
 	v, inputs, uses := &r.slots[slot], len(r.tariff.inputs), len(r.tariff.uses)
+	if slot >= inputs && slot < inputs+uses {
+		r.used |= 1 << (slot - inputs)
+	}
 	switch {
 	case v.set:
 		return v, nil
 	case slot < inputs:
 		return nil, problem.AtField(problem.Invalid, r.tariff.inputs[slot].name, "is required in this case")
 	case slot < inputs+uses:
-		return v, r.lookUp(&r.tariff.uses[slot-inputs], v)
+		return v, r.lookUp(slot - inputs)
 	}
 	return nil, fmt.Errorf("the schedule of %s uses %s before it is charged", r.tariff.service,
 		r.tariff.components[slot-inputs-uses].id)
-}
-
-func (r *run) lookUp(u *use, into *value) error {
-	on, err := r.date(u.by)
-	if err != nil {
-		return err
-	}
-	p := u.parameter
-	r.holdsWith(p.periods, u.by, on)
-	i := chosen(p.periods, on)
-	if i == none {
-		return &problem.Error{Code: problem.Refused, Act: p.versions[0].act,
-			Detail: fmt.Sprintf("no value of %s is on file for %s; the first is %s", p.name, on, p.versions[0].act)}
-	}
-	v := &p.versions[i]
-	if v.unknown != "" {
-		return unknown{v.unknown}.charge(r, Line{Code: p.name, Act: v.act})
-	}
-	r.provisional = r.provisional || v.provisional
-	*into = value{set: true, kind: kindDecimal, dec: v.value}
-	return nil
 }
 
 // holdsWith ends the quote's validity with the version it rests on, where the day of payment chooses the version.

@@ -29,6 +29,7 @@ type use struct {
 	name      string
 	parameter *parameter
 	by        int // slot of a date, or fromRequest
+	key       int // slot of the enum that chooses the value; none
 }
 
 type check struct {
@@ -44,6 +45,7 @@ type component struct {
 	by         int // slot of the date that chooses the version, or fromRequest
 	follows    int // index in uses, none
 	slot       int // of its sum
+	each       int // slot of a set: charged once for each value in it; none
 	when       *condition
 	optional   bool // outside its versions there is no such line
 	across     *across
@@ -52,7 +54,7 @@ type component struct {
 }
 
 type version struct {
-	act         string
+	act         Text
 	unknown     string
 	provisional bool
 	rules       []rule
@@ -60,15 +62,15 @@ type version struct {
 
 // rule is one way to an amount.
 type rule struct {
-	name        string
+	name        Text
 	is          []match
 	when        *condition
-	act         string
+	act         Text
 	provisional bool
 	kind        kind
 }
 
-// match is an enum input and the value it must have.
+// match is an enum input and the value it must have, or a set and the value it must hold.
 type match struct {
 	slot int
 	want string
@@ -117,6 +119,7 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	if !l.declare(t, doc) {
 		return t
 	}
+	l.bounds(t, doc.Inputs)
 	for i, c := range doc.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		_, known := t.spellings[c.Field]
@@ -161,10 +164,26 @@ func (l *loader) uses(t *tariff, doc *document, parameters map[string]*parameter
 			continue
 		}
 		l.needIf(!identifier(u.Name), at, "%q is no name for a parameter", u.Name)
-		t.uses = append(t.uses, use{u.Name, p, l.dateSource(t, u.By, at+".by")})
+		t.uses = append(t.uses, use{u.Name, p, l.dateSource(t, u.By, at+".by"), l.keySource(t, u, p, at)})
 		files[p.loader.file] = p.loader.source
 	}
+	l.needIf(len(t.uses) > maxUses, "parameters", "a schedule uses at most %d parameters", maxUses)
 	t.hash = hash(files)
+}
+
+// keySource finds the enum input that chooses the value of a keyed parameter.
+func (l *loader) keySource(t *tariff, u useDoc, p *parameter, at string) int {
+	if !p.keyed {
+		l.needIf(u.Key != "", at+".key", "the parameter %s has one value for all and no key", p.name)
+		return none
+	}
+	for i := range t.inputs {
+		if t.inputs[i].name == u.Key && t.inputs[i].kind == kindEnum {
+			return i
+		}
+	}
+	l.fault(at, "the parameter %s has a value for each %s: name the enum input in `key`", p.name, p.key)
+	return none
 }
 
 // declare makes the language of the schedule's expressions.

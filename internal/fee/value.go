@@ -2,16 +2,13 @@ package fee
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"github.com/shopspring/decimal"
-
 	"exchequer/internal/calendar"
-	"exchequer/internal/money"
 )
 
 // valueKind is the type of an input, a parameter or a component's sum.
@@ -23,10 +20,12 @@ const (
 	kindDate
 	kindEnum
 	kindBool
+	kindSet // of an enum's values, each at most once
 )
 
 var kindNames = map[string]valueKind{
 	"decimal": kindDecimal, "int": kindInt, "date": kindDate, "enum": kindEnum, "bool": kindBool,
+	"set": kindSet,
 }
 
 // String gives the name the kind has in schedules.
@@ -40,7 +39,7 @@ func (k valueKind) String() string {
 }
 
 func (k valueKind) celType() *cel.Type {
-	return [...]*cel.Type{nil, decimalType, cel.IntType, dateType, cel.StringType, cel.BoolType}[k]
+	return [...]*cel.Type{nil, decimalType, cel.IntType, dateType, cel.StringType, cel.BoolType, cel.ListType(cel.StringType)}[k]
 }
 
 // variable is a name of the language and its type.
@@ -54,35 +53,38 @@ type value struct {
 	set   bool // there is a value
 	given bool // the caller sent it
 	kind  valueKind
-	dec   decimal.Decimal
+	yes   bool
+	dec   number
 	date  calendar.Date
 	text  string
-	yes   bool
+	texts []string // of a set, in the order in which they are declared
 }
 
 func (v *value) cel() ref.Val {
 	switch v.kind {
 	case kindDecimal:
-		return number{v.dec}
+		return v.dec
 	case kindInt:
-		return types.Int(v.dec.IntPart())
+		return types.Int(v.dec.coef)
 	case kindDate:
 		return day{v.date}
 	case kindEnum:
 		return types.String(v.text)
+	case kindSet:
+		return types.NewStringList(types.DefaultTypeAdapter, v.texts)
 	}
 	return types.Bool(v.yes)
 }
 
 // equals compares two values of one input.
 func (v *value) equals(o *value) bool {
-	return v.dec.Equal(o.dec) && v.date == o.date && v.text == o.text && v.yes == o.yes
+	return v.dec.compare(o.dec) == 0 && v.date == o.date && v.text == o.text && v.yes == o.yes && slices.Equal(v.texts, o.texts)
 }
 
-// sizes tells CEL's cost estimate that no text of ours is long: an enum's values are short.
+// sizes tells CEL's cost estimate that no text and no list of ours is long: an enum's values are short and few.
 type sizes struct{}
 
-// EstimateSize bounds every text.
+// EstimateSize bounds every text and list.
 func (sizes) EstimateSize(cost.AstNode) *cost.SizeEstimate {
 	return &cost.SizeEstimate{Min: 0, Max: 64}
 }
@@ -92,63 +94,11 @@ func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *co
 	return nil
 }
 
-// The limits of a decimal in text: more digits than any amount, quantity or rate needs, few enough that no exponent
-// can make the arithmetic slow.
-const (
-	maxDecimalText   = 40
-	maxDecimalPlaces = 12
-)
-
-// maxInput is the largest decimal an input may be.
-var maxInput = decimal.NewFromInt(money.MaxAmount)
-
-// parseDecimal reads a decimal exactly.
-func parseDecimal(text string) (decimal.Decimal, error) {
-	if len(text) > maxDecimalText {
-		return decimal.Decimal{}, fmt.Errorf("the number has more than %d characters", maxDecimalText)
-	}
-	d, err := decimal.NewFromString(text)
-	if err != nil {
-		return decimal.Decimal{}, fmt.Errorf("%q is not a decimal number", text)
-	}
-	if _, ok := small(d); ok {
-		return d, nil
-	}
-	// The exponent is looked at before any comparison: 1e999999999 is short to write and endless to expand.
-	if e := d.Exponent(); e > 18 || e < -18 {
-		return decimal.Decimal{}, fmt.Errorf("%q is out of range", text)
-	}
-	if d.Abs().GreaterThan(maxInput) {
-		return decimal.Decimal{}, fmt.Errorf("%q is over the limit of 10^15", text)
-	}
-	if !d.Equal(d.Truncate(maxDecimalPlaces)) {
-		return decimal.Decimal{}, fmt.Errorf("%q has more than %d decimal places", text, maxDecimalPlaces)
-	}
-	return d, nil
-}
-
-// small gives a decimal as an int64 where it is written as a whole number of at most 15 digits. Nearly all are, and
-// what is small needs no further look at its size, its places or its rounding.
-func small(d decimal.Decimal) (int64, bool) {
-	if d.Exponent() != 0 || d.NumDigits() > 15 {
-		return 0, false
-	}
-	return d.CoefficientInt64(), true
-}
-
-// text writes a decimal for the steps of a quote.
-func text(d decimal.Decimal) string {
-	if n, ok := small(d); ok {
-		return strconv.FormatInt(n, 10)
-	}
-	return d.String()
-}
-
 // amount is a decimal that a rule needs: a constant, a variable, or an expression. The first two are by far the most
 // common and skip CEL.
 type amount struct {
 	text    string
-	fixed   decimal.Decimal
+	fixed   number
 	slot    int // of a bare variable
 	program cel.Program
 	how     amountKind
@@ -169,7 +119,7 @@ func (l *language) amount(text quoted) (*amount, error) {
 		return nil, nil
 	}
 	a := &amount{text: string(text)}
-	if d, err := parseDecimal(a.text); err == nil {
+	if d, err := parseNumber(a.text); err == nil {
 		a.fixed, a.how = d, amountFixed
 		return a, nil
 	}
@@ -188,24 +138,24 @@ func (l *language) amount(text quoted) (*amount, error) {
 	return a, nil
 }
 
-func (a *amount) in(r *run) (decimal.Decimal, error) {
+func (a *amount) in(r *run) (number, error) {
 	switch a.how {
 	case amountFixed:
 		return a.fixed, nil
 	case amountSlot:
 		v, err := r.value(a.slot)
 		if err != nil {
-			return decimal.Decimal{}, err
+			return number{}, err
 		}
 		return v.dec, nil
 	}
 	out, err := r.eval(a.program)
 	if err != nil {
-		return decimal.Decimal{}, err
+		return number{}, err
 	}
 	n, ok := out.(number)
 	if !ok {
-		return decimal.Decimal{}, fmt.Errorf("%q gave no decimal", a.text)
+		return number{}, fmt.Errorf("%q gave no decimal", a.text)
 	}
-	return n.Decimal, nil
+	return n, nil
 }

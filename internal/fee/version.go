@@ -1,17 +1,14 @@
 package fee
 
 import (
-	"fmt"
 	"sort"
-
-	"github.com/shopspring/decimal"
 
 	"exchequer/internal/calendar"
 )
 
 // period is the time in which a version is the law. A zero `to` is an open end.
 type period struct {
-	version  string
+	version  Text
 	from, to calendar.Date
 }
 
@@ -45,9 +42,9 @@ func lastSameDay(periods []period, on calendar.Date) calendar.Date {
 func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool) []period {
 	for i := range list {
 		p := &list[i]
-		l.needIf(p.version == "", at(i), "a version needs a name in `version`")
-		l.needIf(p.from.IsZero(), at(i), "version %s needs the day it begins, `from`", p.version)
-		l.needIf(!p.to.IsZero() && p.to.Before(p.from), at(i)+".to", "version %s ends before it begins", p.version)
+		l.needIf(p.version.En == "", at(i), "a version needs a name in `version`")
+		l.needIf(p.from.IsZero(), at(i), "version %s needs the day it begins, `from`", p.version.En)
+		l.needIf(!p.to.IsZero() && p.to.Before(p.from), at(i)+".to", "version %s ends before it begins", p.version.En)
 		if i+1 == len(list) {
 			continue
 		}
@@ -56,11 +53,11 @@ func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool)
 		switch {
 		case !next.from.After(p.from):
 			l.fault(at(i+1)+".from", "version %s begins on %s, not after version %s of %s: versions stand in order of their first day",
-				next.version, next.from, p.version, p.from)
+				next.version.En, next.from, p.version.En, p.from)
 		case p.to.IsZero():
 			p.to = end
 		case p.to.After(end):
-			l.fault(at(i)+".to", "version %s until %s overlaps version %s from %s", p.version, p.to, next.version, next.from)
+			l.fault(at(i)+".to", "version %s until %s overlaps version %s from %s", p.version.En, p.to, next.version.En, next.from)
 		case p.to.Before(end) && !gapsAllowed:
 			l.fault(at(i)+".to", "from %s to %s no version is in force: cover the gap with an `unknown` one", p.to.AddDays(1), end)
 		}
@@ -81,36 +78,4 @@ func (l *loader) provisional(e evidence, at string) bool {
 		l.fault(at, "`confidence` must be high, medium or low, not %q", e.Confidence)
 	}
 	return e.Provisional || e.Confidence != "high"
-}
-
-// parameterValue is one version of a parameter.
-type parameterValue struct {
-	act         string
-	unknown     string
-	provisional bool
-	value       decimal.Decimal
-}
-
-func (l *loader) parameter(doc *parameterDoc) *parameter {
-	p := &parameter{loader: l, name: doc.Parameter}
-	at := func(i int) string { return fmt.Sprintf("versions[%d]", i) }
-	l.needIf(!identifier(doc.Parameter), "parameter", "%q is no name for a parameter", doc.Parameter)
-	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)
-	l.needIf(len(doc.Versions) == 0, "versions", "the parameter %s has no version", doc.Parameter)
-	for i, v := range doc.Versions {
-		p.periods = append(p.periods, period{v.Version, v.From, v.To})
-		one := parameterValue{act: v.Act, unknown: v.Unknown, provisional: l.provisional(v.Mark, at(i))}
-		l.needIf(v.Act == "", at(i), "version %s needs its legal basis, `act`", v.Version)
-		l.needIf((v.Unknown == "") == (v.Value == ""), at(i), "version %s needs either a value or why it is unknown", v.Version)
-		if v.Value != "" {
-			d, err := parseDecimal(string(v.Value))
-			if err != nil {
-				l.fault(at(i)+".value", "%v", err)
-			}
-			one.value = d
-		}
-		p.versions = append(p.versions, one)
-	}
-	p.periods = l.periods(p.periods, at, false)
-	return p
 }

@@ -32,7 +32,6 @@ type words struct {
 	where, stagePaid, stageBooked, stageSettled, waiting                        string
 	wrongTitle, notFound, ourFault, busy, conflict, unavailable, badForm, stale string
 	scanOrRead, home                                                            string
-	acts                                                                        *strings.Replacer // legal acts, which the schedules name in English
 }
 
 var vietnamese = words{
@@ -73,10 +72,6 @@ var vietnamese = words{
 	unavailable: "Đơn vị thanh toán chưa nhận yêu cầu. Hãy thử lại hoặc chọn cách khác.",
 	badForm:     "Biểu mẫu không đầy đủ. Hãy chọn lại cách thanh toán.", stale: "Biểu mẫu đã được dùng. Hãy chọn lại cách thanh toán.",
 	scanOrRead: "Thanh toán theo nội dung sau", home: "Tìm khoản khác",
-	acts: strings.NewReplacer("Law on Value Added Tax", "Luật Thuế giá trị gia tăng",
-		"Law on Handling of Administrative Violations", "Luật Xử lý vi phạm hành chính", "as amended by", "được sửa đổi bởi",
-		"Circular ", "Thông tư ", "Decree ", "Nghị định ", "Decision ", "Quyết định ", "Resolution ", "Nghị quyết ", "Letter ", "Công văn ",
-		"ND-CP", "NĐ-CP", "QD-BCT", "QĐ-BCT", "art. ", "điều "),
 }
 
 var english = words{
@@ -117,7 +112,6 @@ var english = words{
 	unavailable: "The payment provider did not take the request. Try again or choose another way.",
 	badForm:     "The form is not complete. Choose again how to pay.", stale: "This form was used before. Choose again how to pay.",
 	scanOrRead: "Pay with these details", home: "Find another bill",
-	acts: strings.NewReplacer(),
 }
 
 type (
@@ -189,9 +183,6 @@ func (t *words) day(d calendar.Date) string { return d.UTC().Format("02/01/2006"
 func (t *words) at(instant time.Time) string {
 	return instant.In(calendar.Zone).Format("15:04 02/01/2006")
 }
-
-// act names a legal act as this language does.
-func (t *words) act(name string) string { return t.acts.Replace(name) }
 
 // providerName is what people call a provider.
 func providerName(key string) string {

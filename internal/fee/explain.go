@@ -1,0 +1,171 @@
+package fee
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/money"
+)
+
+// teller writes the steps of a quote. They stand in one buffer, from which the texts are cut when the quote is done: a
+// quote of eight lines would otherwise be dozens of small allocations.
+type teller struct {
+	words []byte
+	told  []mark
+	lines []int // for each line, how many steps were told when it was made
+}
+
+// mark is where a step stands in the buffer: Vietnamese from start to middle, English from there to the end.
+type mark struct{ start, middle, end int }
+
+// say writes a step of the line to come. In the form {0}, {1}, … stand for the terms.
+func (t *teller) say(form Text, terms ...term) {
+	m := mark{start: len(t.words)}
+	t.words = fill(t.words, form.Vi, vietnamese, terms)
+	m.middle = len(t.words)
+	t.words = fill(t.words, form.En, english, terms)
+	m.end = len(t.words)
+	t.told = append(t.told, m)
+}
+
+// lineMade gives the steps told since the line before to a new line.
+func (t *teller) lineMade() { t.lines = append(t.lines, len(t.told)) }
+
+// forget drops the steps of a line that is not made after all.
+func (t *teller) forget() {
+	t.told = t.told[:t.toldBefore()]
+}
+
+func (t *teller) toldBefore() int {
+	if len(t.lines) == 0 {
+		return 0
+	}
+	return t.lines[len(t.lines)-1]
+}
+
+// hand gives the lines their steps.
+func (t *teller) hand(lines []Line) {
+	all := string(t.words)
+	texts := make([]Text, len(t.told))
+	for i, m := range t.told {
+		texts[i] = Text{all[m.start:m.middle], all[m.middle:m.end]}
+	}
+	from := 0
+	for i, to := range t.lines {
+		lines[i].Steps = texts[from:to:to]
+		from = to
+	}
+}
+
+// term is what stands in a step for {0}, {1}, …
+type term struct {
+	number  number
+	percent bool
+	text    Text
+	how     termKind
+}
+
+type termKind byte
+
+const (
+	termNumber termKind = iota
+	termText
+)
+
+func figure(n number) term  { return term{number: n} }
+func percent(n number) term { return term{number: n, percent: true} }
+func count(n int) term      { return term{number: whole(int64(n))} }
+func phrase(t Text) term    { return term{text: t, how: termText} }
+
+// on writes a date as people of each language do.
+func on(d calendar.Date) term {
+	iso := d.String()
+	return phrase(Text{iso[8:] + "/" + iso[5:7] + "/" + iso[:4], iso})
+}
+
+// share writes a rate below 1 as a percentage, and any other number as it is.
+func share(n number) term {
+	n2 := n
+	if n2.coef < 0 {
+		n2 = n2.negated()
+	}
+	return term{number: n, percent: n.big == nil && n.scale > 0 && n2.less(whole(1))}
+}
+
+// fill appends a form with its terms.
+func fill(b []byte, form string, as style, terms []term) []byte {
+	for {
+		i := strings.IndexByte(form, '{')
+		if i < 0 {
+			return append(b, form...)
+		}
+		b = append(b, form[:i]...)
+		b = terms[form[i+1]-'0'].append(b, as)
+		form = form[i+3:]
+	}
+}
+
+func (t *term) append(b []byte, as style) []byte {
+	switch {
+	case t.how == termText:
+		return append(b, t.text.In(as.lang)...)
+	case t.percent:
+		return append(as.append(b, t.number.times(whole(100))), '%')
+	}
+	return as.append(b, t.number)
+}
+
+// style is how a language writes numbers.
+type style struct {
+	lang         string
+	group, point byte
+}
+
+var (
+	vietnamese = style{"vi", '.', ','}
+	english    = style{"en", ',', '.'}
+)
+
+// append writes a number with its thousands set apart.
+func (s style) append(b []byte, n number) []byte {
+	var room [24]byte
+	digits, scale := strconv.AppendInt(room[:0], n.coef, 10), int(n.scale)
+	if n.big != nil {
+		plain, fraction, _ := strings.Cut(n.big.String(), ".")
+		digits, scale = append(append(room[:0], plain...), fraction...), len(fraction)
+	}
+	if digits[0] == '-' {
+		b, digits = append(b, '-'), digits[1:]
+	}
+	if missing := scale + 1 - len(digits); missing > 0 { // 5 with two places is 0.05
+		digits = append(bytes.Repeat([]byte{'0'}, missing), digits...)
+	}
+	units := len(digits) - scale
+	for i, c := range digits {
+		switch {
+		case i == units && i > 0:
+			b = append(b, s.point)
+		case i > 0 && i < units && (units-i)%3 == 0:
+			b = append(b, s.group)
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// The forms of the steps that several kinds share.
+var (
+	sameForm    = func(form string) Text { return Text{form, form} }
+	productForm = sameForm("{0} × {1} = {2}")
+	atLeastForm = Text{"ít nhất {0}", "at least {0}"}
+	atMostForm  = Text{"nhiều nhất {0}", "at most {0}"}
+
+	roundedForms = map[money.Rounding]Text{
+		money.HalfUp:   {"làm tròn số học: {0}", "rounded, a half up: {0}"},
+		money.HalfEven: {"làm tròn, nửa về số chẵn: {0}", "rounded, a half to the even neighbour: {0}"},
+		money.Down:     {"bỏ phần lẻ: {0}", "rounded down: {0}"},
+		money.Up:       {"làm tròn lên: {0}", "rounded up: {0}"},
+	}
+)

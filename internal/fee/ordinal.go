@@ -1,0 +1,79 @@
+package fee
+
+import (
+	"strconv"
+
+	"exchequer/internal/money"
+	"exchequer/internal/problem"
+)
+
+// ordinal charges the first, the second, … of a number of people each at its own share of a base, a line each.
+type ordinal struct {
+	count, after, base *amount
+	shares             []number
+	then               *number // of all further ones; nil: nothing is on file for them
+	rounding           money.Rounding
+}
+
+// maxOrdinal is the most lines that one scale may make; a family is not larger.
+const maxOrdinal = 100
+
+func (l *loader) ordinal(t *tariff, doc *ordinalDoc, at string) kind {
+	l.roundingOf("a share of an amount", doc.Rounding, at)
+	l.needIf(len(doc.Shares) == 0, at, "ordinal needs the `shares` of the first, the second, …")
+	k := ordinal{count: l.amount(t, doc.Count, at+".count", true), after: l.amount(t, doc.After, at+".after", false),
+		base: l.amount(t, doc.Base, at+".base", true), rounding: doc.Rounding}
+	for _, s := range doc.Shares {
+		k.shares = append(k.shares, l.portion(s, at+".shares"))
+	}
+	if doc.Then != "" {
+		then := l.portion(doc.Then, at+".then")
+		k.then = &then
+	}
+	return k
+}
+
+var ordinalForm = Text{"người thứ {0}: {1} × {2} = {3}", "number {0}: {1} × {2} = {3}"}
+
+func (k ordinal) charge(r *run, line Line) error {
+	count, base, err := both(r, k.count, k.base)
+	if err != nil {
+		return err
+	}
+	after := number{}
+	if k.after != nil {
+		if after, err = k.after.in(r); err != nil {
+			return err
+		}
+	}
+	last := count.plus(after)
+	if !count.isWhole() || !after.isWhole() || count.less(number{}) || after.less(number{}) || whole(maxOrdinal).less(last) {
+		return problem.AtField(problem.Invalid, "inputs", "they lead to %s people after %s; whole numbers up to %d are allowed",
+			count, after, maxOrdinal)
+	}
+	code := line.Code
+	for i := after.coef + 1; i <= last.coef; i++ {
+		part, ok := k.share(int(i))
+		if !ok {
+			return &problem.Error{Code: problem.Refused, Act: line.Act,
+				Detail: line.Act + " has no share on file for number " + strconv.FormatInt(i, 10) + " of " + code}
+		}
+		n := part.times(base)
+		r.say(ordinalForm, figure(whole(i)), percent(part), figure(base), figure(n))
+		line.Code = code + strconv.FormatInt(i, 10)
+		if err := r.add(line, n, k.rounding); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k ordinal) share(i int) (number, bool) {
+	switch {
+	case i <= len(k.shares):
+		return k.shares[i-1], true
+	case k.then != nil:
+		return *k.then, true
+	}
+	return number{}, false
+}

@@ -1,0 +1,158 @@
+package fee
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"exchequer/internal/problem"
+)
+
+// parameter is a dated value that schedules share; of a keyed one every version has a value for each key.
+type parameter struct {
+	loader   *loader
+	name     string
+	title    Text
+	keyed    bool
+	key      string // what chooses a value, in English
+	periods  []period
+	versions []parameterVersions
+}
+
+// parameterVersions is what one version says: `all`, or of a keyed parameter `of` each key, and `all` for the others.
+type parameterVersions struct {
+	act Text
+	of  map[string]*parameterValue
+	all *parameterValue // nil: other keys have no value
+}
+
+type parameterValue struct {
+	act         Text
+	unknown     string
+	provisional bool
+	value       number
+}
+
+// loadParameters reads parameters/*.yaml by the parameter's name.
+func loadParameters(fsys fs.FS) (map[string]*parameter, error) {
+	files, err := fs.Glob(fsys, "parameters/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("listing the parameters: %w", err)
+	}
+	out := map[string]*parameter{}
+	var faults []error
+	for _, file := range files {
+		var doc parameterDoc
+		l, err := read(fsys, file, &doc)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		l.needIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
+			"the parameter %q must stand in a file of its own name", doc.Parameter)
+		out[doc.Parameter] = l.parameter(&doc)
+		faults = append(faults, l.faults...)
+	}
+	return out, errors.Join(faults...)
+}
+
+func (l *loader) parameter(doc *parameterDoc) *parameter {
+	p := &parameter{loader: l, name: doc.Parameter, title: Text(doc.Name), keyed: doc.Key != (names{}), key: doc.Key.En}
+	at := func(i int) string { return fmt.Sprintf("versions[%d]", i) }
+	l.needIf(!identifier(doc.Parameter), "parameter", "%q is no name for a parameter", doc.Parameter)
+	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)
+	l.needIf(p.keyed && (doc.Key.Vi == "" || doc.Key.En == ""), "key", "the key of %s needs its name in vi and en", doc.Parameter)
+	l.needIf(len(doc.Versions) == 0, "versions", "the parameter %s has no version", doc.Parameter)
+	for i := range doc.Versions {
+		v := &doc.Versions[i]
+		p.periods = append(p.periods, period{l.text(v.Version, at(i)+".version"), v.From, v.To})
+		l.needIf(v.Act.En == "", at(i), "version %s needs its legal basis, `act`", v.Version.En)
+		one := keyedValue{Value: v.Value, Unknown: v.Unknown, Act: v.Act, Mark: v.Mark}
+		if p.keyed && v.Unknown == "" {
+			p.versions = append(p.versions, l.keyedVersion(v, one, at(i)))
+			continue
+		}
+		l.needIf(len(v.Values) > 0 || v.Otherwise != nil, at(i), "`values` and `otherwise` need the parameter's `key`, and a value that is known")
+		all := l.parameterValue(one, one, at(i))
+		p.versions = append(p.versions, parameterVersions{act: all.act, all: all})
+	}
+	p.periods = l.periods(p.periods, at, false)
+	return p
+}
+
+func (l *loader) keyedVersion(doc *parameterVersion, base keyedValue, at string) parameterVersions {
+	out := parameterVersions{act: l.act(doc.Act, at+".act"), of: map[string]*parameterValue{}}
+	l.needIf(doc.Value != "", at, "a keyed parameter has `values`, not one `value`")
+	l.needIf(len(doc.Values) == 0, at, "version %s needs `values`", doc.Version.En)
+	for i, entry := range doc.Values {
+		place := fmt.Sprintf("%s.values[%d]", at, i)
+		l.needIf(len(entry.Keys) == 0, place, "a value needs its `keys`")
+		value := l.parameterValue(entry, base, place)
+		for _, key := range entry.Keys {
+			l.needIf(out.of[key] != nil, place, "the key %q has two values", key)
+			out.of[key] = value
+		}
+	}
+	if doc.Otherwise != nil {
+		l.needIf(len(doc.Otherwise.Keys) > 0, at+".otherwise", "`otherwise` is for all other keys and names none")
+		out.all = l.parameterValue(*doc.Otherwise, base, at+".otherwise")
+	}
+	return out
+}
+
+// parameterValue compiles a value; basis and evidence are those of its version where it has none of its own.
+func (l *loader) parameterValue(doc, version keyedValue, at string) *parameterValue {
+	if doc.Act.En == "" {
+		doc.Act = version.Act
+	}
+	if doc.Mark == (evidence{}) {
+		doc.Mark = version.Mark
+	}
+	v := &parameterValue{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown, provisional: l.provisional(doc.Mark, at)}
+	l.needIf((doc.Unknown == "") == (doc.Value == ""), at, "a version, and each of its keys, needs either a value or why it is unknown")
+	if n := l.bound(doc.Value, at+".value"); n != nil {
+		v.value = *n
+	}
+	return v
+}
+
+// lookUp finds the value that a schedule's parameter has for this request: the version of its date, and its key.
+func (r *run) lookUp(index int) error {
+	u := &r.tariff.uses[index]
+	on, err := r.date(u.by)
+	if err != nil {
+		return err
+	}
+	p := u.parameter
+	r.holdsWith(p.periods, u.by, on)
+	i := chosen(p.periods, on)
+	if i == none {
+		first := p.versions[0].act.En
+		return &problem.Error{Code: problem.Refused, Act: first,
+			Detail: fmt.Sprintf("no value of %s is on file for %s; the first is %s", p.name, on, first)}
+	}
+	v, key := p.versions[i].all, ""
+	if u.key != none {
+		chosen, err := r.value(u.key)
+		if err != nil {
+			return err
+		}
+		key = chosen.text
+		if own := p.versions[i].of[key]; own != nil {
+			v = own
+		}
+	}
+	if v == nil {
+		return &problem.Error{Code: problem.Refused, Act: p.versions[i].act.En,
+			Detail: fmt.Sprintf("no value of %s is on file for %s on %s", p.name, key, on)}
+	}
+	if v.unknown != "" {
+		return unknown{v.unknown}.charge(r, Line{Code: strings.TrimSpace(p.name + " " + key), Act: v.act.En})
+	}
+	r.provisional = r.provisional || v.provisional
+	r.found[index] = v
+	r.slots[len(r.tariff.inputs)+index] = value{set: true, kind: kindDecimal, dec: v.value}
+	return nil
+}
