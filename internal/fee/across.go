@@ -25,7 +25,7 @@ func (l *loader) across(t *tariff, c *component, doc *acrossDoc, at string) *acr
 	l.needIf(a.since == fromRequest, at+".since", "a period begins on a date input")
 	for _, v := range c.versions {
 		for _, r := range v.rules {
-			if _, ok := r.kind.(graduated); !ok {
+			if _, ok := r.kind.(*graduated); !ok {
 				l.fault(at, "only graduated rules can share a quantity between two versions; %q is none", r.name)
 			}
 		}
@@ -62,7 +62,7 @@ func (c *component) chargeAcross(r *run, to int, since, until calendar.Date) err
 	if err != nil {
 		return err
 	}
-	quantity, err := old.kind.(graduated).quantity.in(r)
+	quantity, err := old.kind.(*graduated).quantity.in(r)
 	if err != nil {
 		return err
 	}
@@ -111,5 +111,5 @@ func (c *component) graduatedRule(r *run, version int) (*rule, error) {
 func (c *component) chargePart(r *run, version int, rule *rule, prefix string, part stretch) error {
 	line := c.line(r, version, rule)
 	line.Code = prefix + line.Code
-	return rule.kind.(graduated).tiered(r, line, part)
+	return rule.kind.(*graduated).tiered(r, line, part)
 }

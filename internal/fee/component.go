@@ -39,13 +39,13 @@ func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 
 // codes sees to it that every line gets a code: the parts of a split and the values of a set bring their own.
 func (l *loader) codes(c *component, at string) {
-	if c.code != "" || c.each != none {
-		return
-	}
 	for _, v := range c.versions {
 		for _, r := range v.rules {
+			if tiers, ok := r.kind.(*graduated); ok {
+				tiers.coded(c.code)
+			}
 			_, parts := r.kind.(split)
-			l.needIf(!parts, at, "component %s needs `code`, for the bill", c.id)
+			l.needIf(c.code == "" && c.each == none && !parts, at, "component %s needs `code`, for the bill", c.id)
 		}
 	}
 }

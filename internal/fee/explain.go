@@ -1,8 +1,6 @@
 package fee
 
 import (
-	"bytes"
-	"strconv"
 	"strings"
 
 	"exchequer/internal/calendar"
@@ -28,6 +26,11 @@ func (t *teller) say(form Text, terms ...term) {
 	t.words = fill(t.words, form.En, english, terms)
 	m.end = len(t.words)
 	t.told = append(t.told, m)
+}
+
+// empty gives the buffers back without what was told.
+func (t *teller) empty() teller {
+	return teller{words: t.words[:0], told: t.told[:0], lines: t.lines[:0]}
 }
 
 // lineMade gives the steps told since the line before to a new line.
@@ -130,27 +133,44 @@ var (
 
 // append writes a number with its thousands set apart.
 func (s style) append(b []byte, n number) []byte {
-	var room [24]byte
-	digits, scale := strconv.AppendInt(room[:0], n.coef, 10), int(n.scale)
 	if n.big != nil {
-		plain, fraction, _ := strings.Cut(n.big.String(), ".")
-		digits, scale = append(append(room[:0], plain...), fraction...), len(fraction)
+		return s.appendLong(b, n.big.String())
 	}
-	if digits[0] == '-' {
-		b, digits = append(b, '-'), digits[1:]
+	if n.coef < 0 {
+		b = append(b, '-')
 	}
-	if missing := scale + 1 - len(digits); missing > 0 { // 5 with two places is 0.05
-		digits = append(bytes.Repeat([]byte{'0'}, missing), digits...)
-	}
-	units := len(digits) - scale
-	for i, c := range digits {
+	var room [32]byte // 19 digits, 6 separators and a point at most
+	first, rest, scale := len(room), magnitude(n.coef), int(n.scale)
+	for place := 0; rest > 0 || place <= scale; place++ { // from the last digit on; 5 with two places is 0.05
 		switch {
-		case i == units && i > 0:
-			b = append(b, s.point)
-		case i > 0 && i < units && (units-i)%3 == 0:
+		case place == scale && place > 0:
+			first--
+			room[first] = s.point
+		case place > scale && (place-scale)%3 == 0:
+			first--
+			room[first] = s.group
+		}
+		first--
+		room[first] = byte('0' + rest%10)
+		rest /= 10
+	}
+	return append(b, room[first:]...)
+}
+
+// appendLong writes a decimal that is too long for the short form.
+func (s style) appendLong(b []byte, plain string) []byte {
+	units, fraction, broken := strings.Cut(plain, ".")
+	if units[0] == '-' {
+		b, units = append(b, '-'), units[1:]
+	}
+	for i := range len(units) {
+		if i > 0 && (len(units)-i)%3 == 0 {
 			b = append(b, s.group)
 		}
-		b = append(b, c)
+		b = append(b, units[i])
+	}
+	if broken {
+		b = append(append(b, s.point), fraction...)
 	}
 	return b
 }

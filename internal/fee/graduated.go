@@ -12,6 +12,8 @@ type graduated struct {
 	quantity, times *amount
 	rounding        money.Rounding
 	tiers           []tier
+	code            string // of the component, and of each tier
+	codes           []string
 }
 
 type tier struct {
@@ -20,7 +22,7 @@ type tier struct {
 }
 
 func (l *loader) graduated(t *tariff, doc *graduatedDoc, at string) kind {
-	k := graduated{quantity: l.amount(t, doc.Quantity, at+".quantity", true),
+	k := &graduated{quantity: l.amount(t, doc.Quantity, at+".quantity", true),
 		times: l.amount(t, doc.Times, at+".times", false), rounding: doc.Rounding}
 	l.rounding(doc.Rounding, at+".rounding")
 	l.needIf(len(doc.Tiers) == 0, at, "graduated needs tiers")
@@ -42,7 +44,15 @@ func (l *loader) graduated(t *tariff, doc *graduatedDoc, at string) kind {
 	return k
 }
 
-func (k graduated) charge(r *run, line Line) error {
+// coded gives each tier its code beforehand: a household's bill has up to six of them.
+func (k *graduated) coded(code string) {
+	k.code, k.codes = code, make([]string, len(k.tiers))
+	for i := range k.codes {
+		k.codes[i] = code + strconv.Itoa(i+1)
+	}
+}
+
+func (k *graduated) charge(r *run, line Line) error {
 	quantity, err := k.quantity.in(r)
 	if err != nil {
 		return err
@@ -58,7 +68,7 @@ type stretch struct {
 	widthsRounding money.Rounding
 }
 
-func (k graduated) tiered(r *run, line Line, s stretch) error {
+func (k *graduated) tiered(r *run, line Line, s stretch) error {
 	times, err := k.multiplier(r)
 	if err != nil {
 		return err
@@ -80,7 +90,9 @@ func (k graduated) tiered(r *run, line Line, s stretch) error {
 			continue
 		}
 		left = left.minus(part)
-		line.Code = code + strconv.Itoa(i+1)
+		if line.Code = k.codes[i]; code != k.code { // a part of a period has a prefix
+			line.Code = code + strconv.Itoa(i+1)
+		}
 		n := part.times(price)
 		r.say(productForm, figure(part), figure(price), figure(n))
 		if err := r.add(line, n, k.rounding); err != nil {
@@ -91,7 +103,7 @@ func (k graduated) tiered(r *run, line Line, s stretch) error {
 }
 
 // multiplier gives what the widths are multiplied by.
-func (k graduated) multiplier(r *run) (number, error) {
+func (k *graduated) multiplier(r *run) (number, error) {
 	if k.times == nil {
 		return whole(1), nil
 	}

@@ -88,10 +88,10 @@ func (in *input) parse(text string) (value, error) {
 		v.date = d
 		return v, err
 	case kindEnum:
+		v.text = text
 		if !slices.Contains(in.allowed, text) {
 			return v, fmt.Errorf("%q is not allowed: use one of %s", text, strings.Join(in.allowed, ", "))
 		}
-		v.text = text
 	case kindSet:
 		return in.parseSet(strings.Split(text, ","))
 	case kindBool:

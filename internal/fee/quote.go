@@ -32,9 +32,8 @@ func (s *Schedules) unknownService(name string) error {
 }
 
 func (t *tariff) quote(req Request) (*Quote, error) {
-	r := &run{tariff: t, on: req.Date, until: req.Date.AddDays(t.validDays)}
-	r.slots = make([]value, len(t.inputs)+len(t.uses)+len(t.components))
-	r.found = make([]*parameterValue, len(t.uses))
+	r := t.begin(req.Date)
+	defer t.end(r)
 	if err := t.readInputs(req.Inputs, req.Date, r.slots); err != nil {
 		return nil, err
 	}
@@ -50,7 +49,6 @@ func (t *tariff) quote(req Request) (*Quote, error) {
 			return nil, problem.AtField(problem.Invalid, c.field, "%s", c.say)
 		}
 	}
-	r.lines = make([]Line, 0, 8)
 	for i := range t.components {
 		if err := t.components[i].charge(r); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package fee
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -33,8 +34,27 @@ type run struct {
 	fault       error // met while CEL asked for a value
 }
 
+// begin takes a run that was used before, or makes one: its buffers are most of what a quote would allocate.
+func (t *tariff) begin(on calendar.Date) *run {
+	r, ok := t.runs.Get().(*run)
+	if !ok {
+		r = &run{tariff: t, slots: make([]value, len(t.inputs)+len(t.uses)+len(t.components)), found: make([]*parameterValue, len(t.uses))}
+	}
+	r.on, r.until, r.provisional = on, on.AddDays(t.validDays), false
+	return r
+}
+
+// end clears a run, so that nothing of one payer's case can be seen in the next, and keeps it.
+func (t *tariff) end(r *run) {
+	clear(r.slots)
+	clear(r.found)
+	clear(r.lines)
+	*r = run{tariff: t, slots: r.slots, found: r.found, lines: r.lines[:0], teller: r.teller.empty()}
+	t.runs.Put(r)
+}
+
 func (r *run) quote() (*Quote, error) {
-	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: r.lines,
+	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: slices.Clone(r.lines),
 		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
 	r.hand(q.Lines)
 	for i := range q.Lines {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sync"
 )
 
 // tariff is a compiled schedule. Its slots are the inputs, then the parameters in use, then the components' sums.
@@ -22,6 +23,7 @@ type tariff struct {
 	examples   []exampleDoc
 	language   *language
 	hash       string
+	runs       sync.Pool // of *run
 }
 
 // use is a shared parameter under its name in the schedule.
