@@ -89,10 +89,10 @@ func (c *component) chargeAcross(r *run, to int, since, until calendar.Date) err
 }
 
 var (
-	beforeForm = Text{"{0}: {1} × {2}/{3} ngày = {4} trước ngày {5}; độ rộng bậc × {2}/{6}",
-		"{0}: {1} × {2} of {3} days = {4} before {5}; tier widths × {2}/{6}"}
-	afterForm = Text{"{0}: {1} − {2} = {3} từ ngày {4}; độ rộng bậc × {5}/{6}",
-		"{0}: {1} − {2} = {3} from {4}; tier widths × {5}/{6}"}
+	beforeForm = forms("{0}: {1} × {2}/{3} ngày = {4} trước ngày {5}; độ rộng bậc × {2}/{6}",
+		"{0}: {1} × {2} of {3} days = {4} before {5}; tier widths × {2}/{6}")
+	afterForm = forms("{0}: {1} − {2} = {3} từ ngày {4}; độ rộng bậc × {5}/{6}",
+		"{0}: {1} − {2} = {3} from {4}; tier widths × {5}/{6}")
 )
 
 // graduatedRule gives the rule of a version that applies; the loader saw to it that it is graduated.

@@ -18,14 +18,32 @@ type teller struct {
 // mark is where a step stands in the buffer: Vietnamese from start to middle, English from there to the end.
 type mark struct{ start, middle, end int }
 
-// say writes a step of the line to come. In the form {0}, {1}, … stand for the terms.
-func (t *teller) say(form Text, terms ...term) {
+// say writes a step of the line to come.
+func (t *teller) say(f *form, terms ...term) {
 	m := mark{start: len(t.words)}
-	t.words = fill(t.words, form.Vi, vietnamese, terms)
+	t.words = fill(t.words, f.vi, vietnamese, terms)
 	m.middle = len(t.words)
-	t.words = fill(t.words, form.En, english, terms)
+	if f.figures {
+		t.words = translated(t.words, m.start)
+	} else {
+		t.words = fill(t.words, f.en, english, terms)
+	}
 	m.end = len(t.words)
 	t.told = append(t.told, m)
+}
+
+// translated appends a Vietnamese text of nothing but figures in English: only the two separators change places.
+func translated(b []byte, start int) []byte {
+	for _, c := range b[start:] {
+		switch c {
+		case '.':
+			c = ','
+		case ',':
+			c = '.'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // empty gives the buffers back without what was told.
@@ -97,17 +115,43 @@ func share(n number) term {
 	return term{number: n, percent: n.big == nil && n.scale > 0 && n2.less(whole(1))}
 }
 
-// fill appends a form with its terms.
-func fill(b []byte, form string, as style, terms []term) []byte {
+// form is a sentence in both languages in which {0}, {1}, … stand for terms, cut into its pieces.
+type form struct {
+	vi, en  []piece
+	figures bool // it has no words and its terms are numbers
+}
+
+// piece is a text and the term that follows it, none after the last.
+type piece struct {
+	text string
+	term int
+}
+
+func forms(vi, en string) *form { return &form{vi: pieces(vi), en: pieces(en)} }
+
+func figures(text string) *form { return &form{vi: pieces(text), figures: true} }
+
+func pieces(text string) []piece {
+	var out []piece
 	for {
-		i := strings.IndexByte(form, '{')
+		i := strings.IndexByte(text, '{')
 		if i < 0 {
-			return append(b, form...)
+			return append(out, piece{text, none})
 		}
-		b = append(b, form[:i]...)
-		b = terms[form[i+1]-'0'].append(b, as)
-		form = form[i+3:]
+		out = append(out, piece{text[:i], int(text[i+1] - '0')})
+		text = text[i+3:]
 	}
+}
+
+// fill appends a form with its terms.
+func fill(b []byte, pieces []piece, as style, terms []term) []byte {
+	for _, p := range pieces {
+		b = append(b, p.text...)
+		if p.term != none {
+			b = terms[p.term].append(b, as)
+		}
+	}
+	return b
 }
 
 func (t *term) append(b []byte, as style) []byte {
@@ -177,15 +221,14 @@ func (s style) appendLong(b []byte, plain string) []byte {
 
 // The forms of the steps that several kinds share.
 var (
-	sameForm    = func(form string) Text { return Text{form, form} }
-	productForm = sameForm("{0} × {1} = {2}")
-	atLeastForm = Text{"ít nhất {0}", "at least {0}"}
-	atMostForm  = Text{"nhiều nhất {0}", "at most {0}"}
+	productForm = figures("{0} × {1} = {2}")
+	atLeastForm = forms("ít nhất {0}", "at least {0}")
+	atMostForm  = forms("nhiều nhất {0}", "at most {0}")
 
-	roundedForms = map[money.Rounding]Text{
-		money.HalfUp:   {"làm tròn số học: {0}", "rounded, a half up: {0}"},
-		money.HalfEven: {"làm tròn, nửa về số chẵn: {0}", "rounded, a half to the even neighbour: {0}"},
-		money.Down:     {"bỏ phần lẻ: {0}", "rounded down: {0}"},
-		money.Up:       {"làm tròn lên: {0}", "rounded up: {0}"},
+	roundedForms = map[money.Rounding]*form{
+		money.HalfUp:   forms("làm tròn số học: {0}", "rounded, a half up: {0}"),
+		money.HalfEven: forms("làm tròn, nửa về số chẵn: {0}", "rounded, a half to the even neighbour: {0}"),
+		money.Down:     forms("bỏ phần lẻ: {0}", "rounded down: {0}"),
+		money.Up:       forms("làm tròn lên: {0}", "rounded up: {0}"),
 	}
 )

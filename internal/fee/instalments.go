@@ -37,9 +37,9 @@ func (l *loader) intSource(t *tariff, name, at string) int {
 const maxInstalments = 120
 
 var (
-	wholeForm = Text{"một lần: {0}", "one payment: {0}"}
-	laterForm = Text{"({0} − {1}) chia đều {2} kỳ, đồng lẻ vào các kỳ đầu: {3}",
-		"({0} − {1}) in {2} equal parts, odd đồng to the first ones: {3}"}
+	wholeForm = forms("một lần: {0}", "one payment: {0}")
+	laterForm = forms("({0} − {1}) chia đều {2} kỳ, đồng lẻ vào các kỳ đầu: {3}",
+		"({0} − {1}) in {2} equal parts, odd đồng to the first ones: {3}")
 )
 
 func (k instalments) charge(r *run, line Line) error {

@@ -53,8 +53,8 @@ func (k fixed) charge(r *run, line Line) error {
 }
 
 var (
-	fixedForm  = Text{"mức ấn định {0}", "fixed at {0}"}
-	exemptForm = Text{"được miễn", "exempt"}
+	fixedForm  = forms("mức ấn định {0}", "fixed at {0}")
+	exemptForm = forms("được miễn", "exempt")
 )
 
 // exempt is an amount of 0 by law, which stands on the quote with its act.
@@ -91,7 +91,7 @@ func (l *loader) midpoint(ends []quoted, at string) kind {
 	return midpoint{*low, *high, middle}
 }
 
-var midpointForm = Text{"mức giữa của khung từ {0} đến {1} = {2}", "middle of {0} to {1} = {2}"}
+var midpointForm = forms("mức giữa của khung từ {0} đến {1} = {2}", "middle of {0} to {1} = {2}")
 
 func (k midpoint) charge(r *run, line Line) error {
 	r.say(midpointForm, figure(k.low), figure(k.high), figure(k.middle))

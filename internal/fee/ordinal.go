@@ -33,7 +33,7 @@ func (l *loader) ordinal(t *tariff, doc *ordinalDoc, at string) kind {
 	return k
 }
 
-var ordinalForm = Text{"người thứ {0}: {1} × {2} = {3}", "number {0}: {1} × {2} = {3}"}
+var ordinalForm = forms("người thứ {0}: {1} × {2} = {3}", "number {0}: {1} × {2} = {3}")
 
 func (k ordinal) charge(r *run, line Line) error {
 	count, base, err := both(r, k.count, k.base)

@@ -44,7 +44,7 @@ func (k percentage) charge(r *run, line Line) error {
 	return k.capped(r, line, whole(r.sum-before))
 }
 
-var capForm = Text{"tối đa {0}: {0} − {1}", "at most {0}: {0} − {1}"}
+var capForm = forms("tối đa {0}: {0} − {1}", "at most {0}: {0} − {1}")
 
 func (k percentage) capped(r *run, line Line, charged number) error {
 	most, err := k.cap.in(r)
@@ -101,7 +101,7 @@ func (l *loader) discount(t *tariff, doc *discountDoc, at string) kind {
 	return k
 }
 
-var takenOffForm = Text{"được giảm", "taken off"}
+var takenOffForm = forms("được giảm", "taken off")
 
 func (k discount) charge(r *run, line Line) error {
 	n, err := k.size(r)

@@ -22,13 +22,13 @@ type perDay struct {
 type dayCount struct {
 	name string
 	less int // of the days between the two dates
-	says Text
+	says *form
 }
 
 var dayCounts = []dayCount{
 	// From the day after the deadline to before the day of payment (Circular 18/2023/TT-BTC; Law 38/2019 art. 59).
-	{"after_first_to_before_last", 1, Text{"{0} ngày: từ sau ngày {1} đến trước ngày {2}", "{0} days: after {1} and before {2}"}},
-	{"after_first_to_last", 0, Text{"{0} ngày: từ sau ngày {1} đến hết ngày {2}", "{0} days: after {1} to the end of {2}"}},
+	{"after_first_to_before_last", 1, forms("{0} ngày: từ sau ngày {1} đến trước ngày {2}", "{0} days: after {1} and before {2}")},
+	{"after_first_to_last", 0, forms("{0} ngày: từ sau ngày {1} đến hết ngày {2}", "{0} days: after {1} to the end of {2}")},
 }
 
 func (l *loader) perDay(t *tariff, doc *perDayDoc, at string) kind {
@@ -55,8 +55,8 @@ func (l *loader) perDay(t *tariff, doc *perDayDoc, at string) kind {
 }
 
 var (
-	perDayForm = sameForm("{0} × {1} × {2} = {3}")
-	movedForm  = Text{"ngày {0} là ngày nghỉ: hạn lùi đến ngày {1}", "{0} is a day off: the time ends on {1}"}
+	perDayForm = figures("{0} × {1} × {2} = {3}")
+	movedForm  = forms("ngày {0} là ngày nghỉ: hạn lùi đến ngày {1}", "{0} is a day off: the time ends on {1}")
 )
 
 func (k perDay) charge(r *run, line Line) error {

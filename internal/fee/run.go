@@ -95,7 +95,7 @@ func (r *run) add(line Line, n number, rounding money.Rounding) error {
 	return nil
 }
 
-var parameterForm = Text{"{0}: {1} ({2})", "{0}: {1} ({2})"}
+var parameterForm = forms("{0}: {1} ({2})", "{0}: {1} ({2})")
 
 // sayParameters names the parameters that were used since the line before, each with its law.
 func (r *run) sayParameters() {

@@ -50,8 +50,8 @@ func (l *loader) split(t *tariff, doc *splitDoc, at string) kind {
 }
 
 var (
-	withinForm = Text{"{0} của {1} = {2}, lấy tròn {3}", "{0} of {1} = {2}, in whole đồng {3}"}
-	restForm   = Text{"phần còn lại của {0}", "the rest of {0}"}
+	withinForm = forms("{0} của {1} = {2}, lấy tròn {3}", "{0} of {1} = {2}, in whole đồng {3}")
+	restForm   = forms("phần còn lại của {0}", "the rest of {0}")
 )
 
 func (k split) charge(r *run, line Line) error {

@@ -40,8 +40,8 @@ func (l *loader) volume(t *tariff, doc *volumeDoc, at string) kind {
 }
 
 var (
-	upToForm = Text{"{0} thuộc mức đến {1}", "{0} lies in the tier up to {1}"}
-	overForm = Text{"{0} thuộc mức trên {1}", "{0} lies in the tier over {1}"}
+	upToForm = forms("{0} thuộc mức đến {1}", "{0} lies in the tier up to {1}")
+	overForm = forms("{0} thuộc mức trên {1}", "{0} lies in the tier over {1}")
 )
 
 func (k volume) charge(r *run, line Line) error {
