@@ -119,25 +119,26 @@ func expandGiven(help cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Ex
 }
 
 // compile checks an expression against the wanted type and its cost, and makes it ready to run.
-func (l *language) compile(text string, want *cel.Type) (cel.Program, error) {
+func (l *language) compile(text string, want *cel.Type) (cel.Program, *ast.AST, error) {
 	checked, issues := l.env.Compile(text)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("%q: %s", text, strings.Join(strings.Fields(issues.Err().Error()), " "))
+		return nil, nil, fmt.Errorf("%q: %s", text, strings.Join(strings.Fields(issues.Err().Error()), " "))
 	}
 	if !checked.OutputType().IsExactType(want) {
-		return nil, fmt.Errorf("%q gives a %s where a %s is needed", text, checked.OutputType(), want)
+		return nil, nil, fmt.Errorf("%q gives a %s where a %s is needed", text, checked.OutputType(), want)
 	}
 	if err := literals(checked.NativeRep()); err != nil {
-		return nil, fmt.Errorf("%q: %w", text, err)
+		return nil, nil, fmt.Errorf("%q: %w", text, err)
 	}
 	estimate, err := l.env.EstimateCost(checked, sizes{})
 	if err != nil {
-		return nil, fmt.Errorf("%q: estimating its cost: %w", text, err)
+		return nil, nil, fmt.Errorf("%q: estimating its cost: %w", text, err)
 	}
 	if estimate.Max > maxCost {
-		return nil, fmt.Errorf("%q may cost %d units; at most %d are allowed: make it simpler", text, estimate.Max, maxCost)
+		return nil, nil, fmt.Errorf("%q may cost %d units; at most %d are allowed: make it simpler", text, estimate.Max, maxCost)
 	}
-	return l.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	program, err := l.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	return program, checked.NativeRep(), err
 }
 
 // literals holds dec(), date() and div() to what can be checked now: a schedule must not wait for a citizen's case to
@@ -196,22 +197,28 @@ func literal[T ref.Val](e ast.Expr) (T, bool) {
 }
 
 // condition is a compiled yes-or-no expression; nil always holds.
-type condition struct{ program cel.Program }
+type condition struct {
+	program cel.Program
+	plain   yesNo // the same without CEL; nil where it is not plain
+}
 
 func (l *language) condition(text string) (*condition, error) {
 	if text == "" {
 		return nil, nil
 	}
-	program, err := l.compile(text, cel.BoolType)
+	program, checked, err := l.compile(text, cel.BoolType)
 	if err != nil {
 		return nil, err
 	}
-	return &condition{program}, nil
+	return &condition{program, plainly{l, checked}.condition(checked.Expr())}, nil
 }
 
 func (c *condition) holds(r *run) (bool, error) {
 	if c == nil {
 		return true, nil
+	}
+	if c.plain != nil {
+		return c.plain(r)
 	}
 	out, err := r.eval(c.program)
 	if err != nil {

@@ -101,6 +101,7 @@ type amount struct {
 	fixed   number
 	slot    int // of a bare variable
 	program cel.Program
+	plain   figured // the same without CEL; nil where it is not plain
 	how     amountKind
 }
 
@@ -110,6 +111,7 @@ const (
 	amountFixed amountKind = iota + 1
 	amountSlot
 	amountProgram
+	amountPlain
 )
 
 // amount compiles a decimal of the schedule. An int variable may stand alone as a quantity; within an expression it
@@ -130,11 +132,14 @@ func (l *language) amount(text quoted) (*amount, error) {
 		a.slot, a.how = slot, amountSlot
 		return a, nil
 	}
-	program, err := l.compile(a.text, decimalType)
+	program, checked, err := l.compile(a.text, decimalType)
 	if err != nil {
 		return nil, err
 	}
 	a.program, a.how = program, amountProgram
+	if a.plain = (plainly{l, checked}).number(checked.Expr()); a.plain != nil {
+		a.how = amountPlain
+	}
 	return a, nil
 }
 
@@ -148,6 +153,8 @@ func (a *amount) in(r *run) (number, error) {
 			return number{}, err
 		}
 		return v.dec, nil
+	case amountPlain:
+		return a.plain(r)
 	}
 	out, err := r.eval(a.program)
 	if err != nil {
