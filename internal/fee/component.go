@@ -87,7 +87,7 @@ func (l *loader) version(t *tariff, doc *versionDoc, at string) version {
 }
 
 func (l *loader) rule(t *tariff, doc *ruleDoc, act Text, provisional bool, at string) rule {
-	r := rule{name: l.text(doc.Rule, at+".rule"), act: act, provisional: provisional, when: l.condition(t, doc.When, at+".when")}
+	r := rule{name: l.text(doc.Rule, at+".rule"), act: act, charge: doc.Charge, provisional: provisional, when: l.condition(t, doc.When, at+".when")}
 	if doc.Act.En != "" {
 		r.act = l.act(doc.Act, at+".act")
 	}

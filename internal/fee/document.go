@@ -113,6 +113,7 @@ type ruleDoc struct {
 	When    string            `yaml:"when"`
 	Act     wording           `yaml:"act"`     // instead of the version's
 	Article string            `yaml:"article"` // added to the version's act
+	Charge  string            `yaml:"charge"`  // instead of the component's
 	Mark    evidence          `yaml:",inline"`
 
 	Fixed       quoted          `yaml:"fixed"`

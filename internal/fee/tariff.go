@@ -68,6 +68,7 @@ type rule struct {
 	is          []match
 	when        *condition
 	act         Text
+	charge      string // instead of the component's; may be empty
 	provisional bool
 	kind        kind
 }
