@@ -100,8 +100,8 @@ func (l *loader) rule(t *tariff, doc *ruleDoc, act Text, provisional bool, at st
 	l.needIf(doc.Rule.En == "", at, "a rule needs a name in `rule`: it stands on the quote's line")
 	for _, name := range slices.Sorted(maps.Keys(doc.Is)) {
 		slot, known := t.spellings[name]
-		if !known || t.inputs[slot].kind != kindEnum && t.inputs[slot].kind != kindSet || !slices.Contains(t.inputs[slot].allowed, doc.Is[name]) {
-			l.fault(at+".is", "%s: %q is no value of an enum or a set", name, doc.Is[name])
+		if !known || !t.inputs[slot].canBe(doc.Is[name]) {
+			l.fault(at+".is", "%s: %q is no value of an enum, a set or a bool", name, doc.Is[name])
 			continue
 		}
 		r.is = append(r.is, match{slot, doc.Is[name]})

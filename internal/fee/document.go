@@ -109,7 +109,7 @@ type versionDoc struct {
 // ruleDoc is one way to an amount; of a version's rules the first that applies decides. It has exactly one kind.
 type ruleDoc struct {
 	Rule    wording           `yaml:"rule"`
-	Is      map[string]string `yaml:"is"` // enum inputs and the value each must have; of a set: must hold
+	Is      map[string]string `yaml:"is"` // enum and bool inputs and the value each must have; of a set: must hold
 	When    string            `yaml:"when"`
 	Act     wording           `yaml:"act"`     // instead of the version's
 	Article string            `yaml:"article"` // added to the version's act

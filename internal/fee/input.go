@@ -77,6 +77,17 @@ func (l *loader) bounds(t *tariff, docs []inputDoc) {
 	}
 }
 
+// canBe reports whether a text is a value that a rule may ask for.
+func (in *input) canBe(text string) bool {
+	switch in.kind {
+	case kindEnum, kindSet:
+		return slices.Contains(in.allowed, text)
+	case kindBool:
+		return text == "true" || text == "false"
+	}
+	return false
+}
+
 // parse reads the text of one value: a JSON number or string without its quotes.
 func (in *input) parse(text string) (value, error) {
 	v := value{set: true, kind: in.kind}
@@ -98,7 +109,7 @@ func (in *input) parse(text string) (value, error) {
 		if text != "true" && text != "false" {
 			return v, fmt.Errorf("%q is neither true nor false", text)
 		}
-		v.yes = text == "true"
+		v.text, v.yes = text, text == "true"
 	}
 	return v, nil
 }

@@ -43,7 +43,7 @@ versions:
 `
 
 // one makes a schedule of one component from its inputs and rules, which are written at the margin.
-func one(t *testing.T, inputs, component string) *fee.Schedules {
+func one(t testing.TB, inputs, component string) *fee.Schedules {
 	t.Helper()
 	s, err := fee.Load(oneFile(inputs, component))
 	if err != nil {
@@ -124,6 +124,9 @@ func TestKinds(t *testing.T) {
 		{"percentage with least and most", `- {name: value, type: decimal, required: true}`, "code: fee",
 			`percentage: {rate: "0.02", of: value, min: "100", max: "200", rounding: half_up}`,
 			`{"value": 100}`, "fee 100", "ít nhất 100 | at least 100"},
+		{"a bool that a rule asks for", `- {name: digital, type: bool, default: "false"}`, "code: fee",
+			`is: {digital: true}, exempt: true}
+      - {rule: R2, is: {digital: false}, fixed: "7"`, `{"digital": true}`, "fee 0", "được miễn | exempt"},
 		{"a rate of 0 has its line", `- {name: value, type: decimal, required: true}`, "code: fee",
 			`percentage: {rate: "0", of: value, rounding: half_up}`, `{"value": 900000000}`, "fee 0", "0 × 900.000.000 = 0 | 0 × 900,000,000 = 0"},
 		{"a keyed rate", `- {name: value, type: decimal, required: true}` + province, "code: fee",

@@ -173,29 +173,39 @@ func (n number) rounded(rounding money.Rounding) (int64, error) {
 	if n.big != nil || rounding == money.Exact && n.scale > 0 || !rounding.Valid() || n.overLimit() {
 		return rounding.Whole(n.decimal())
 	}
-	unit := powers[n.scale]
-	quotient, rest := n.coef/unit, n.coef%unit // towards zero
-	if rest == 0 {
-		return quotient, nil
-	}
-	away, twice := int64(1), 2*magnitude(rest) // the rest is below 10^18
-	if rest < 0 {
-		away = -1
-	}
-	up := rounding == money.Up || rounding == money.HalfUp && twice >= uint64(unit) ||
-		rounding == money.HalfEven && (twice > uint64(unit) || twice == uint64(unit) && quotient%2 != 0)
-	if up {
-		quotient += away
-	}
-	if magnitude(quotient) > uint64(money.MaxAmount) {
+	units := quotient(n.coef, powers[n.scale], rounding)
+	if magnitude(units) > uint64(money.MaxAmount) {
 		return rounding.Whole(n.decimal())
 	}
-	return quotient, nil
+	return units, nil
+}
+
+// quotient divides whole numbers by one above 0 and rounds once, by the named rounding; Exact is for the caller to
+// refuse.
+func quotient(a, b int64, rounding money.Rounding) int64 {
+	whole, rest := a/b, a%b // towards zero
+	if rest == 0 {
+		return whole
+	}
+	left := uint64(b) - magnitude(rest) // compared with the rest itself: twice the rest may not fit
+	up := rounding == money.Up || rounding == money.HalfUp && magnitude(rest) >= left ||
+		rounding == money.HalfEven && (magnitude(rest) > left || magnitude(rest) == left && whole%2 != 0)
+	switch {
+	case !up:
+		return whole
+	case rest < 0:
+		return whole - 1
+	}
+	return whole + 1
 }
 
 // dividedBy rounds the exact quotient once. The remainder decides what lies beyond the scale, so that no digit that was
 // cut off earlier can turn a half into less than a half.
 func (n number) dividedBy(o number, scale int32, rounding money.Rounding) (number, error) {
+	short := n.big == nil && o.big == nil && n.scale+o.scale == 0 && o.coef > 0 && scale == 0
+	if short && rounding.Valid() && (rounding != money.Exact || n.coef%o.coef == 0) {
+		return whole(quotient(n.coef, o.coef, rounding)), nil
+	}
 	a, b := n.decimal(), o.decimal()
 	quotient, rest := a.QuoRem(b, scale+1)
 	if !rest.IsZero() { // one more digit, not 0 and not 5, stands for the endless rest

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -340,8 +341,18 @@ func FuzzQuote(f *testing.F) {
 	f.Add("traffic_fine", 20_250, `{"fine": 1000000000000000, "deadline": "1970-03-13"}`)
 	f.Add("driving_licence", 20_700, `{"channel": "online", "action": "exchange", "eid_level": 2, "digital_citizen": true}`)
 	f.Add("driving_licence", -5, `{"channel": "online", "channel": 1e400}`)
-	s := load(f)
+	f.Add("thing", 20_700, `{"parts": ["practical", "theory"], "n": 7, "province": "Hue"}`)
+	f.Add("thing", 20_700, `{"parts": "theory", "n": -7.5, "province": "Vinh"}`)
+	real, made := load(f), one(f, "- {name: parts, type: set, values: [theory, practical], default: theory}\n"+
+		"- {name: n, type: int, min: \"0\", max: base_salary, required: true}"+province, strings.Replace(eachParts, "    rules:\n", `    rules:
+      - {rule: R3, is: {province: Hue, parts: theory}, ordinal: {count: n, base: base_salary, shares: ["1", "0.5"], then: "0.1", rounding: down}}
+      - {rule: R4, is: {province: Hue}, split: {of: 'dec(n)', rounding: half_up, parts: [{code: a, share: "0.5"}, {code: b, rest: true}]}}
+`, 1))
 	f.Fuzz(func(t *testing.T, service string, days int, inputs string) {
+		s := real
+		if service == "thing" {
+			s = made
+		}
 		date := calendar.NewDate(1970, 1, 1+days%100_000)
 		q, err := s.Quote(fee.Request{Service: service, Date: date, Inputs: json.RawMessage(inputs)})
 		if err != nil {
@@ -354,4 +365,33 @@ func FuzzQuote(f *testing.F) {
 			t.Errorf("got %+v", q)
 		}
 	})
+}
+
+// TestQuotesAtOnce: what is used again from one quote to the next must not be seen by another.
+func TestQuotesAtOnce(t *testing.T) {
+	s := load(t)
+	bytesOf := func(kwh int) string {
+		q, err := ask(s, "electricity_household", "2025-07-15", `{"kwh": `+strconv.Itoa(kwh)+`}`)
+		if err != nil {
+			return err.Error()
+		}
+		text, _ := json.Marshal(q)
+		return string(text)
+	}
+	var want [50]string
+	for i := range want {
+		want[i] = bytesOf(i*20 - 20) // the first is refused
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 2000 {
+				if got := bytesOf(i%50*20 - 20); got != want[i%50] {
+					t.Errorf("got  %s\nwant %s", got, want[i%50])
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }

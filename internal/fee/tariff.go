@@ -73,7 +73,7 @@ type rule struct {
 	kind        kind
 }
 
-// match is an enum input and the value it must have, or a set and the value it must hold.
+// match is an enum or bool input and the value it must have, or a set and the value it must hold.
 type match struct {
 	slot int
 	want string
