@@ -198,8 +198,8 @@ func literal[T ref.Val](e ast.Expr) (T, bool) {
 
 // condition is a compiled yes-or-no expression; nil always holds.
 type condition struct {
-	program cel.Program
-	plain   yesNo // the same without CEL; nil where it is not plain
+	plain   yesNo       // without CEL; nil where it is not plain
+	program cel.Program // otherwise
 }
 
 func (l *language) condition(text string) (*condition, error) {
@@ -210,7 +210,10 @@ func (l *language) condition(text string) (*condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &condition{program, plainly{l, checked}.condition(checked.Expr())}, nil
+	if plain := (plainly{l, checked}).condition(checked.Expr()); plain != nil {
+		return &condition{plain: plain}, nil
+	}
+	return &condition{program: program}, nil
 }
 
 func (c *condition) holds(r *run) (bool, error) {

@@ -12,7 +12,8 @@ import (
 
 // parameter is a dated value that schedules share; of a keyed one every version has a value for each key.
 type parameter struct {
-	loader   *loader
+	file     string // and its text, for the hash of the schedules that use it
+	source   []byte
 	name     string
 	title    Text
 	keyed    bool
@@ -59,7 +60,7 @@ func loadParameters(fsys fs.FS) (map[string]*parameter, error) {
 }
 
 func (l *loader) parameter(doc *parameterDoc) *parameter {
-	p := &parameter{loader: l, name: doc.Parameter, title: Text(doc.Name), keyed: doc.Key != (names{}), key: doc.Key.En}
+	p := &parameter{file: l.file, source: l.source, name: doc.Parameter, title: Text(doc.Name), keyed: doc.Key != (names{}), key: doc.Key.En}
 	at := func(i int) string { return fmt.Sprintf("versions[%d]", i) }
 	l.needIf(!identifier(doc.Parameter), "parameter", "%q is no name for a parameter", doc.Parameter)
 	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)

@@ -83,7 +83,7 @@ func TestPlainExpressionsAreThoseOfCEL(t *testing.T) {
 			t.Fatalf("%s is not plain", text)
 		}
 		got, fault := c.holds(r)
-		want, celFault := (&condition{program: c.program}).holds(r)
+		want, celFault := (&condition{program: compiled(t, l, text, cel.BoolType)}).holds(r)
 		if got != want || (fault == nil) != (celFault == nil) {
 			t.Fatalf("%s: got %v, %v; CEL has %v, %v", text, got, fault, want, celFault)
 		}
@@ -96,12 +96,20 @@ func TestPlainExpressionsAreThoseOfCEL(t *testing.T) {
 			t.Fatalf("%s is not plain", text)
 		}
 		figure, fault := a.in(r)
-		a.how = amountProgram
+		a.how, a.program = amountProgram, compiled(t, l, text, decimalType)
 		exact, celFault := a.in(r)
 		if figure.compare(exact) != 0 || (fault == nil) != (celFault == nil) {
 			t.Fatalf("%s: got %s, %v; CEL has %s, %v", text, figure, fault, exact, celFault)
 		}
 	})
+}
+
+func compiled(t *rapid.T, l *language, text string, want *cel.Type) cel.Program {
+	program, _, err := l.compile(text, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 func TestWhatIsNotPlainStaysWithCEL(t *testing.T) {

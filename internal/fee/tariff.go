@@ -94,6 +94,7 @@ func loadTariff(fsys fs.FS, file string, parameters map[string]*parameter) (*tar
 			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", example.On, err)
 		}
 	}
+	t.language.env = nil // all is compiled: what CEL keeps for that is many times the schedule's own size
 	return t, errors.Join(l.faults...)
 }
 
@@ -168,7 +169,7 @@ func (l *loader) uses(t *tariff, doc *document, parameters map[string]*parameter
 		}
 		l.needIf(!identifier(u.Name), at, "%q is no name for a parameter", u.Name)
 		t.uses = append(t.uses, use{u.Name, p, l.dateSource(t, u.By, at+".by"), l.keySource(t, u, p, at)})
-		files[p.loader.file] = p.loader.source
+		files[p.file] = p.source
 	}
 	l.needIf(len(t.uses) > maxUses, "parameters", "a schedule uses at most %d parameters", maxUses)
 	t.hash = hash(files)

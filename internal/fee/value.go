@@ -101,7 +101,7 @@ type amount struct {
 	fixed   number
 	slot    int // of a bare variable
 	program cel.Program
-	plain   figured // the same without CEL; nil where it is not plain
+	plain   figured // instead of a program, where CEL is not needed
 	how     amountKind
 }
 
@@ -137,8 +137,8 @@ func (l *language) amount(text quoted) (*amount, error) {
 		return nil, err
 	}
 	a.program, a.how = program, amountProgram
-	if a.plain = (plainly{l, checked}).number(checked.Expr()); a.plain != nil {
-		a.how = amountPlain
+	if plain := (plainly{l, checked}).number(checked.Expr()); plain != nil {
+		a.plain, a.program, a.how = plain, nil, amountPlain
 	}
 	return a, nil
 }
