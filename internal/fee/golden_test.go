@@ -28,11 +28,16 @@ func TestGoldenCases(t *testing.T) {
 		t.Skip("SKIPPED, the golden cases are not there: ", err)
 	}
 	defer file.Close()
-	results, err := fee.CheckCases(file, load(t), []string{"electricity_household", "driving_licence", "traffic_fine"})
+	results, err := fee.CheckCases(file, load(t), []string{
+		"electricity_household", "driving_licence", "traffic_fine",
+		"driving_test", "international_driving_permit", "promotion_notice", "health_insurance_card_reissue", "low_voltage_supply",
+		"certificate_of_origin", "business_tax_late", "business_licence_tax", "traffic_fine_instalment",
+		"voluntary_social_insurance", "health_insurance_household",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) < 22 {
+	if len(results) < 53 {
 		t.Errorf("only %d cases were found", len(results))
 	}
 	for _, c := range results {
