@@ -33,11 +33,13 @@ func TestGoldenCases(t *testing.T) {
 		"driving_test", "international_driving_permit", "promotion_notice", "health_insurance_card_reissue", "low_voltage_supply",
 		"certificate_of_origin", "business_tax_late", "business_licence_tax", "traffic_fine_instalment",
 		"voluntary_social_insurance", "health_insurance_household",
+		"passport", "vehicle_plate_first", "vehicle_plate_change", "registration_fee_vehicle_or_house", "judicial_record",
+		"id_card", "residence_registration", "business_registration",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) < 53 {
+	if len(results) < 96 {
 		t.Errorf("only %d cases were found", len(results))
 	}
 	for _, c := range results {
