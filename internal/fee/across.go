@@ -99,7 +99,7 @@ var (
 func (c *component) graduatedRule(r *run, version int) (*rule, error) {
 	v := &c.versions[version]
 	if v.unknown != "" {
-		return nil, unknown{v.unknown}.charge(r, Line{Code: c.code, Act: v.act.En})
+		return nil, unknown{why: v.unknown}.charge(r, Line{Code: c.code, Act: v.act.En})
 	}
 	rule, err := v.applying(r, c.each)
 	if err == nil && rule == nil {

@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,7 +41,11 @@ func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 // codes sees to it that every line gets a code: the parts of a split and the values of a set bring their own.
 func (l *loader) codes(c *component, at string) {
 	for _, v := range c.versions {
-		for _, r := range v.rules {
+		for i, r := range v.rules {
+			if k, ok := r.kind.(unknown); ok {
+				v.rules[i].kind = unknown{why: k.why, of: c.called()}
+				continue // it makes no line
+			}
 			if tiers, ok := r.kind.(*graduated); ok {
 				tiers.coded(c.code)
 			}
@@ -49,6 +54,9 @@ func (l *loader) codes(c *component, at string) {
 		}
 	}
 }
+
+// called is how a refusal names the component: a split has no code of its own.
+func (c *component) called() string { return cmp.Or(c.code, c.id) }
 
 // setSource finds a set among the inputs.
 func (l *loader) setSource(t *tariff, name, at string) int {

@@ -150,7 +150,7 @@ func (r *run) lookUp(index int) error {
 			Detail: fmt.Sprintf("no value of %s is on file for %s on %s", p.name, key, on)}
 	}
 	if v.unknown != "" {
-		return unknown{v.unknown}.charge(r, Line{Code: strings.TrimSpace(p.name + " " + key), Act: v.act.En})
+		return unknown{why: v.unknown}.charge(r, Line{Code: strings.TrimSpace(p.name + " " + key), Act: v.act.En})
 	}
 	r.provisional = r.provisional || v.provisional
 	r.found[index] = v

@@ -114,7 +114,7 @@ func (c *component) chargeVersion(r *run) error {
 		}
 	}
 	if v := &c.versions[i]; v.unknown != "" {
-		return unknown{v.unknown}.charge(r, Line{Code: c.lineCode(r), Act: v.act.En})
+		return unknown{why: v.unknown, of: c.called()}.charge(r, Line{Code: c.lineCode(r), Act: v.act.En})
 	}
 	rule, err := c.versions[i].applying(r, c.each)
 	if err != nil {
@@ -143,7 +143,7 @@ func (c *component) chargeFollowing(r *run) error {
 	i := chosen(u.parameter.periods, on) // there is one: the value was found
 	act := r.found[c.follows].act
 	if rule == nil {
-		return &problem.Error{Code: problem.Refused, Act: act.En, Detail: "no rule on file covers this case of " + c.code}
+		return &problem.Error{Code: problem.Refused, Act: act.En, Detail: "no rule on file covers this case of " + c.called()}
 	}
 	if rule.act.En != "" {
 		act = rule.act
@@ -214,15 +214,15 @@ func (c *component) line(r *run, version int, rule *rule) Line {
 func (c *component) noRule(version int) error {
 	act := c.versions[version].act.En
 	return &problem.Error{Code: problem.Refused, Act: act,
-		Detail: fmt.Sprintf("%s has no rule on file for this case of %s", act, c.code)}
+		Detail: fmt.Sprintf("%s has no rule on file for this case of %s", act, c.called())}
 }
 
 func (c *component) outside(on calendar.Date) error {
 	first, begin, last := c.versions[0].act.En, c.periods[0].from, c.versions[len(c.versions)-1].act.En
 	if on.Before(begin) {
 		return &problem.Error{Code: problem.Refused, Act: first,
-			Detail: fmt.Sprintf("%s lies before the first version of %s on file, %s from %s", on, c.code, first, begin)}
+			Detail: fmt.Sprintf("%s lies before the first version of %s on file, %s from %s", on, c.called(), first, begin)}
 	}
 	return &problem.Error{Code: problem.Refused, Act: last,
-		Detail: fmt.Sprintf("no version of %s is on file for %s; the last one is %s", c.code, on, last)}
+		Detail: fmt.Sprintf("no version of %s is on file for %s; the last one is %s", c.called(), on, last)}
 }

@@ -52,6 +52,7 @@ func (l *loader) split(t *tariff, doc *splitDoc, at string) kind {
 var (
 	withinForm = forms("{0} của {1} = {2}, lấy tròn {3}", "{0} of {1} = {2}, in whole đồng {3}")
 	restForm   = forms("phần còn lại của {0}", "the rest of {0}")
+	allForm    = forms("toàn bộ {0}", "all of {0}")
 )
 
 func (k split) charge(r *run, line Line) error {
@@ -104,6 +105,10 @@ func (p *part) size(of number, rounding money.Rounding) (int64, error) {
 
 func (k split) tell(r *run, i int, of number) {
 	p := &k.parts[i]
+	if len(k.parts) == 1 {
+		r.say(allForm, figure(of))
+		return
+	}
 	if i == k.rest {
 		r.say(restForm, figure(of))
 		return
