@@ -41,6 +41,7 @@ type inputDoc struct {
 	Required    bool     `yaml:"required"`
 	Default     quoted   `yaml:"default"`
 	DefaultFrom string   `yaml:"default_from"` // `date`, the request's date, or an earlier input
+	PaymentDay  bool     `yaml:"payment_day"`  // it is the day of payment: the quote ends with the version of that day
 	Min         quoted   `yaml:"min"`          // a decimal, or an expression over inputs and parameters
 	Max         quoted   `yaml:"max"`
 	Places      int32    `yaml:"places"` // decimal places allowed in a decimal

@@ -13,18 +13,19 @@ import (
 
 // input is a declared input, compiled. Its place in the schedule's list is its slot.
 type input struct {
-	name      string
-	label     names
-	kind      valueKind
-	required  bool
-	preset    *value // the default
-	presetBy  int    // slot of the date it defaults to; fromRequest for the request's date, none for none
-	min, max  *number
-	least     *amount // bounds that depend on other inputs or on parameters
-	most      *amount
-	places    int32
-	allowed   []string
-	spellings []string // name and aliases
+	name       string
+	label      names
+	kind       valueKind
+	required   bool
+	preset     *value // the default
+	presetBy   int    // slot of the date it defaults to; fromRequest for the request's date, none for none
+	paymentDay bool   // a quote by it ends with the version of that day
+	min, max   *number
+	least      *amount // bounds that depend on other inputs or on parameters
+	most       *amount
+	places     int32
+	allowed    []string
+	spellings  []string // name and aliases
 }
 
 // Places from which a date may be taken, besides slots.
@@ -35,7 +36,7 @@ const (
 
 func (l *loader) input(doc inputDoc, at string) input {
 	in := input{
-		name: doc.Name, label: doc.Label, kind: kindNames[doc.Type], required: doc.Required, presetBy: none,
+		name: doc.Name, label: doc.Label, kind: kindNames[doc.Type], required: doc.Required, presetBy: none, paymentDay: doc.PaymentDay,
 		places: doc.Places, allowed: doc.Values, spellings: append([]string{doc.Name}, doc.Aliases...),
 	}
 	l.needIf(!identifier(doc.Name), at+".name", "an input needs a name of small letters, digits and _; %q is none", doc.Name)
@@ -45,6 +46,7 @@ func (l *loader) input(doc inputDoc, at string) input {
 	l.needIf(!listed && len(doc.Values) > 0, at+".values", "only an enum or a set has values")
 	l.needIf(in.kind != kindDecimal && in.kind != kindInt && doc.Min+doc.Max != "", at, "only a number has `min` and `max`")
 	l.needIf(in.kind != kindDecimal && doc.Places != 0, at+".places", "only a decimal has places")
+	l.needIf(in.kind != kindDate && in.paymentDay, at+".payment_day", "only a date can be the day of payment")
 	in.min, in.max = constant(doc.Min), constant(doc.Max)
 	if doc.Default != "" {
 		v, err := in.parse(string(doc.Default))

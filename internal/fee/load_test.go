@@ -17,7 +17,7 @@ inputs:
   - {name: km, type: decimal, places: 1, min: "0", required: true}
   - {name: axles, type: int, default: "2"}
   - {name: class, type: enum, values: [car, truck], default: car}
-  - {name: paid, type: date, default_from: date}
+  - {name: paid, type: date, default_from: date, payment_day: true}
 parameters:
   - {name: vat_rate, parameter: vat, by: paid}
 checks:
@@ -96,6 +96,7 @@ func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
 		{"an unknown key", "valid_days: 30", "valid_days: 30\ncolour: red", "toll.yaml:5", "colour"},
 		{"a kind that does not exist", `fixed: "9000"`, `surcharge: "9000"`, "toll.yaml:26", "surcharge"},
 		{"a repeated key", "body: road_authority", "body: road_authority\nbody: other", "toll.yaml:4", "body"},
+		{"a day of payment that is no date", `default: "2"}`, `default: "2", payment_day: true}`, "toll.yaml:7", "only a date can be the day of payment"},
 		{"two kinds", `fixed: "9000"`, `fixed: "9000", exempt: true`, "toll.yaml:26", "exactly one kind"},
 		{"no kind", `, fixed: "9000"`, ``, "toll.yaml:26", "exactly one kind"},
 		{"a bare number", `fixed: "9000"`, `fixed: 9000`, "toll.yaml", "must stand in quotes"},

@@ -170,7 +170,14 @@ func TestAQuoteEndsWhereItsAmountMayChange(t *testing.T) {
 		{"a late fine grows every day", "traffic_fine", "2025-06-03", `{"fine": 500000, "deadline": "2025-05-22"}`, "2025-06-03"},
 		{"a fine in time holds until its deadline", "traffic_fine", "2025-05-20", `{"fine": 500000, "deadline": "2025-05-22"}`, "2025-05-22"},
 		{"a reading of the past does not change", "electricity_household", "2025-07-20", `{"kwh": 100, "reading": "2025-06-30"}`, "2025-08-19"},
-		{"a reading of today on the edge of the VAT", "electricity_household", "2025-06-30", `{"kwh": 100}`, "2025-06-30"},
+		{"nor does a reading of today", "electricity_household", "2025-06-30", `{"kwh": 100}`, "2025-07-30"},
+		{"said or not", "electricity_household", "2025-06-05", `{"kwh": 100, "reading": "2025-06-05"}`, "2025-07-05"},
+		{"the tax of a year that is over", "business_licence_tax", "2025-12-20", `{"kind": "branch"}`, "2026-01-19"},
+		{"a fine on the eve of a circular", "traffic_fine", "2023-05-01", `{"fine": 500000, "deadline": "2023-05-20"}`, "2023-05-04"},
+		{"so too where the day of payment is said", "traffic_fine", "2023-05-01", `{"fine": 500000, "deadline": "2023-05-20", "paid": "2023-05-01"}`, "2023-05-04"},
+		{"or is a later one", "traffic_fine", "2023-05-01", `{"fine": 500000, "deadline": "2023-05-20", "paid": "2023-05-03"}`, "2023-05-04"},
+		{"the day of the violation ends nothing", "traffic_fine", "2024-12-20", `{"offence": "red_light_car", "violation_date": "2024-12-20", "deadline": "2025-01-10"}`, "2025-01-10"},
+		{"a tax on the eve of a law", "business_tax_late", "2026-06-25", `{"tax": 1000, "due": "2026-07-20"}`, "2026-06-30"},
 	} {
 		q := mustAsk(t, s, c.service, c.date, c.inputs)
 		want := calendar.MustDate(c.lastDay).At(24 * time.Hour)

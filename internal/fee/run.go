@@ -139,9 +139,11 @@ func (r *run) value(slot int) (*value, error) {
 		r.tariff.components[slot-inputs-uses].id)
 }
 
-// holdsWith ends the quote's validity with the version it rests on, where the day of payment chooses the version.
+// holdsWith ends the quote's validity with the version it rests on, where the day of payment chooses the version. That
+// an input is the day of payment is said in the schedule: a bill read today has the day of the request too, and paying
+// it later changes nothing.
 func (r *run) holdsWith(periods []period, by int, on calendar.Date) {
-	if by != fromRequest && (r.tariff.inputs[by].presetBy != fromRequest || on != r.on) {
+	if by != fromRequest && !r.tariff.inputs[by].paymentDay {
 		return
 	}
 	if last := lastSameDay(periods, on); !last.IsZero() {
