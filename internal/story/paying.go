@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,13 +23,17 @@ func (r *run) key(n int, what string) string { return fmt.Sprintf("story-%d-%d-%
 // payAll lets every payer find his bill, open an order and pay it at the provider's page.
 func (r *run) payAll(ctx context.Context) error {
 	cast := cast(r.no, r.days[0])
-	var sum atomic.Int64
+	var sum, turnedAway atomic.Int64
 	var told sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, who := range cast {
 		group.Go(func() error {
 			amount, err := r.pay(ctx, who)
+			if errors.Is(err, errRefused) {
+				turnedAway.Add(1)
+				err = nil
+			}
 			if err != nil {
 				return fmt.Errorf("payer %d (%s): %w", who.no, who.service, err)
 			}
@@ -41,6 +46,9 @@ func (r *run) payAll(ctx context.Context) error {
 	}
 	err := group.Wait()
 	r.note("%d payers over three tariffs: bills of %d đồng", len(cast), sum.Load())
+	if n := turnedAway.Load(); n > 0 {
+		r.note("%d of them were told that the law on file gives no certain amount on this day", n)
+	}
 	return err
 }
 

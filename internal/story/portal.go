@@ -191,7 +191,11 @@ func (p portal) once(ctx context.Context, method, address, key string, in, out a
 	case resp.StatusCode == http.StatusConflict && resp.Header.Get("Retry-After") != "":
 		return true, nil
 	case resp.StatusCode >= http.StatusBadRequest:
-		return false, fmt.Errorf("%s %s: %s: %s", method, req.URL.Path, resp.Status, raw)
+		err := fmt.Errorf("%s %s: %s: %s", method, req.URL.Path, resp.Status, raw)
+		if refusedByLaw(resp.StatusCode, raw) {
+			err = errors.Join(errRefused, err)
+		}
+		return false, err
 	case out == nil:
 		return false, nil
 	}
@@ -211,3 +215,13 @@ func (p portal) post(ctx context.Context, address string, in any) error {
 }
 
 var errUnsettled = errors.New("the story waited too long")
+
+// errRefused is the portal's answer where the law on file gives no certain amount for the payer's case.
+var errRefused = errors.New("no certain amount")
+
+func refusedByLaw(status int, answer []byte) bool {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	return status == http.StatusUnprocessableEntity && json.Unmarshal(answer, &problem) == nil && problem.Code == "refused"
+}
