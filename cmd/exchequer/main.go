@@ -30,6 +30,7 @@ type cli struct {
 	Statement statementCmd `cmd:"" help:"Bank statements."`
 	Reconcile reconcileCmd `cmd:"" help:"Their books against ours."`
 	Settle    settleCmd    `cmd:"" help:"Fees made good, payouts, day close."`
+	Bench     benchCmd     `cmd:"" help:"How fast this machine does it."`
 }
 
 // errFindings ends a command with status 1: it was done, and something was found.

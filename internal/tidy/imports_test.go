@@ -26,7 +26,7 @@ var layers = map[string]int{
 
 	"internal/order": 4, "internal/settlement": 4, "internal/biller": 4, "reconciliation": 4,
 
-	"internal/jobs": 5, "internal/api": 6, "internal/web": 6, "internal/story": 7, "internal/tidy": 7, "cmd": 8,
+	"internal/jobs": 5, "internal/api": 6, "internal/web": 6, "internal/story": 7, "internal/bench": 7, "internal/tidy": 7, "cmd": 8,
 }
 
 // importDirections holds the directions: towards money, the fences between siblings, and what a provider may know.

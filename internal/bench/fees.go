@@ -1,0 +1,120 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+	"exchequer/internal/sign"
+	"exchequer/schedules"
+)
+
+// variety is how many different requests a run goes through, where the amount is one of the inputs: the same request
+// over and over would flatter the processor's caches.
+const variety = 512
+
+// quoteType is the media type that a quote is signed as here.
+const quoteType = "quote+jwt"
+
+// tariffCase is a service to quote: inputs gives the i-th request's, total is what the first one costs in đồng.
+type tariffCase struct {
+	name, service, date string
+	inputs              func(i int64) string
+	lines               int
+	total               int64
+}
+
+var tariffCases = []tariffCase{
+	{"flat", "driving_licence", "2024-06-03", func(int64) string { return `{"channel":"online","action":"exchange"}` }, 1, 115_000},
+	{"electricity_six_tiers_vat", "electricity_household", "2025-07-15",
+		func(i int64) string { return fmt.Sprintf(`{"kwh":%d,"households":1}`, 750+i) }, 7, 2_468_340},
+	{"vehicle_registration_capped", "registration_fee_vehicle_or_house", "2024-03-01",
+		func(i int64) string {
+			return fmt.Sprintf(`{"asset":"truck","turn":"first","value":%d}`, 30_000_000_000+i*1_000_000)
+		},
+		2, 500_000_000},
+}
+
+// Fees measures explained quotes from the schedules of the program, on one core: inputs read, lines, law and steps in
+// both languages made, before JSON and signature. What signing the JSON of the six-tier quote costs is a run of its own.
+func Fees(ctx context.Context, o Options) (*Report, error) {
+	s, err := fee.Load(schedules.FS)
+	if err != nil {
+		return nil, err
+	}
+	var works []work
+	for _, c := range tariffCases {
+		w, err := c.work(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+		works = append(works, w)
+	}
+	folder, err := os.MkdirTemp("", "exchequer-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	signing, err := signing(s, folder)
+	if err != nil {
+		return nil, err
+	}
+	return onOneCore(ctx, o, append(works, signing))
+}
+
+func (c tariffCase) request(i int64) fee.Request {
+	return fee.Request{Service: c.service, Date: calendar.MustDate(c.date), Inputs: json.RawMessage(c.inputs(i))}
+}
+
+// work proves the first quote to the đồng, and each one by its number of lines and its last explanation.
+func (c tariffCase) work(s *fee.Schedules) (work, error) {
+	requests := make([]fee.Request, variety)
+	for i := range requests {
+		requests[i] = c.request(int64(i))
+	}
+	q, err := s.Quote(requests[0])
+	if err != nil {
+		return work{}, err
+	}
+	if q.TotalVND != c.total {
+		return work{}, fmt.Errorf("the quote is %d đồng and should be %d", q.TotalVND, c.total)
+	}
+	return work{c.name, func(i int64) error {
+		q, err := s.Quote(requests[i%variety])
+		if err != nil {
+			return err
+		}
+		if len(q.Lines) != c.lines || len(q.Lines[c.lines-1].Steps) == 0 {
+			return errors.New("the quote lacks lines or steps")
+		}
+		return nil
+	}}, nil
+}
+
+// signing signs the JSON of the six-tier quote with a key of its own (ES256), which is gone with the folder.
+func signing(s *fee.Schedules, folder string) (work, error) {
+	keys, err := sign.OpenKeys(folder)
+	if err != nil {
+		return work{}, err
+	}
+	q, err := s.Quote(tariffCases[1].request(0))
+	if err != nil {
+		return work{}, err
+	}
+	payload, err := json.Marshal(q)
+	if err != nil {
+		return work{}, err
+	}
+	compact, err := keys.Sign(quoteType, payload)
+	if err == nil {
+		_, err = keys.Verify(compact, quoteType)
+	}
+	return work{"signing", func(int64) error {
+		_, err := keys.Sign(quoteType, payload)
+		return err
+	}}, err
+}
