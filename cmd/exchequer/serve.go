@@ -84,8 +84,9 @@ func loopback(address string) bool {
 // handler is the API and the pages on one router.
 func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	a := api.New(api.Deps{
-		Quoter: g.schedules, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests, Authenticator: auth,
-		Health: g.pool.Ping,
+		Quoter: g.schedules, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests, Signer: g.keys,
+		Authenticator: auth,
+		Health:        g.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {
 			return outbox.Backlogs(ctx, g.pool, g.clock.Now())
 		},

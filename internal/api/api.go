@@ -25,6 +25,7 @@ import (
 	"exchequer/internal/fee"
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
+	"exchequer/internal/sign"
 	"exchequer/providers"
 )
 
@@ -67,6 +68,12 @@ type Keys interface {
 	Finish(ctx context.Context, key order.Key, lease time.Time, status int, answer []byte) error
 }
 
+// Signer signs quotes, and gives the keys that check them; *sign.Keys is one.
+type Signer interface {
+	Sign(typ string, payload []byte) (string, error)
+	Public() *sign.KeySet
+}
+
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
 	Quoter        Quoter
@@ -74,6 +81,7 @@ type Deps struct {
 	Orders        Orders
 	Inbox         Inbox
 	Keys          Keys
+	Signer        Signer
 	Authenticator Authenticator
 	Health        func(context.Context) error                     // answers an error when the database does not
 	Backlog       func(context.Context) ([]outbox.Backlog, error) // work not done, from PostgreSQL
@@ -83,7 +91,7 @@ type Deps struct {
 
 // Paths are the patterns under which the handler of New must be mounted beside other handlers; each is one of chi.
 func Paths() []string {
-	return []string{"/v1/*", "/notifications/*", "/problems/*", "/healthz", "/metrics", "/openapi.json", "/openapi.yaml",
+	return []string{"/v1/*", "/notifications/*", "/problems/*", "/healthz", "/metrics", keySetPath, "/openapi.json", "/openapi.yaml",
 		"/openapi-3.0.json", "/openapi-3.0.yaml"}
 }
 
@@ -110,6 +118,7 @@ func New(d Deps) http.Handler {
 	s.attempts(api)
 	s.notifications(api, r)
 	s.health(api, r)
+	s.keySet(api, r)
 	s.problems(r)
 	r.Method(http.MethodGet, "/metrics", s.figures.handler())
 	return detached(r)

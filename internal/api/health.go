@@ -26,13 +26,14 @@ type healthView struct {
 
 func (s *server) health(api huma.API, r chi.Router) {
 	r.Get("/healthz", s.healthz)
-	for path, summary := range map[string]string{
-		"/healthz": "Whether the database answers, and how old the oldest work is",
-		"/metrics": "Figures for Prometheus, without personal data",
-	} {
-		api.OpenAPI().AddOperation(&huma.Operation{OperationID: path[1:], Method: http.MethodGet, Path: path, Summary: summary,
-			Responses: map[string]*huma.Response{"200": {Description: "Well"}}})
-	}
+	document(api, "healthz", "/healthz", "Whether the database answers, and how old the oldest work is", "Well")
+	document(api, "metrics", "/metrics", "Figures for Prometheus, without personal data", "Well")
+}
+
+// document describes an operation that a plain handler answers to anybody.
+func document(api huma.API, id, path, summary, answer string) {
+	api.OpenAPI().AddOperation(&huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
+		Responses: map[string]*huma.Response{"200": {Description: answer}}})
 }
 
 // healthz answers 503 when the database does not. Old work does not make a server unwell: another server would not do

@@ -106,6 +106,7 @@ func newRig(t *testing.T) *rig {
 	r.deps = api.Deps{
 		Quoter: law, Bills: bill.New(r.pool, cat, law, r.clock), Orders: r.orders, Inbox: r.orders,
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
+		Signer:        keys,
 		Authenticator: authn.NewVerifier(keys, realm, r.clock),
 		Health:        r.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,7 +111,7 @@ func (k *Keys) Reload() error {
 }
 
 // Sign gives the payload as a compact JWS with the newest key. typ is the media type of the message, such as
-// "receipt+jwt"; Verify asks for the same.
+// "receipt+jwt"; Verify asks for the same. The same key, typ and payload give the same bytes.
 func (k *Keys) Sign(typ string, payload []byte) (string, error) {
 	k.mu.RLock()
 	key := k.newest
@@ -121,11 +122,20 @@ func (k *Keys) Sign(typ string, payload []byte) (string, error) {
 			return "", fmt.Errorf("signing: %w", err)
 		}
 	}
-	compact, err := jws.Sign(payload, jws.WithKey(jwa.ES256, key.raw, jws.WithProtectedHeaders(headers)))
+	compact, err := jws.Sign(payload, jws.WithKey(jwa.ES256, deterministic{key.raw}, jws.WithProtectedHeaders(headers)))
 	if err != nil {
 		return "", fmt.Errorf("signing: %w", err)
 	}
 	return string(compact), nil
+}
+
+// deterministic signs with the nonce of RFC 6979, which follows from the key and the message: a message has one
+// signature of a key, and no bad source of randomness can give the key away.
+type deterministic struct{ *ecdsa.PrivateKey }
+
+// Sign passes over the source of randomness that it is given.
+func (k deterministic) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return k.PrivateKey.Sign(nil, digest, opts)
 }
 
 // Public gives the set that verifies what these keys signed, for publication.

@@ -1,9 +1,10 @@
 // Package sign owns signatures: the program's own keys, their rotation, and what is accepted from others' keys.
 //
-// It guarantees that a signature is accepted only with the algorithm its key names (never the message's choice), only
-// from a key that is there to sign, only in the compact form, and that no key or address is ever taken out of a message.
-// A key set that mixes public keys with private or symmetric ones, or uses a kid twice, is refused as a whole: it is
-// either a leak or a trap. Algorithms are ES256, PS256 and EdDSA, those of FAPI 2.0.
+// It guarantees that a key signs one message in one way (RFC 6979), that a signature is accepted only with the algorithm
+// its key names (never the message's choice), only from a key that is there to sign, only in the compact form, and that
+// no key or address is ever taken out of a message. A key set that mixes public keys with private or symmetric ones, or
+// uses a kid twice, is refused as a whole: it is either a leak or a trap. Algorithms are ES256, PS256 and EdDSA, those of
+// FAPI 2.0.
 //
 // It is the only package that imports jwx. It knows no actor (internal/authn) and encrypts nothing.
 package sign
