@@ -9,7 +9,7 @@ import (
 
 func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 	at := fmt.Sprintf("components[%d]", index)
-	c := component{id: doc.ID, chargeCode: doc.Charge, code: doc.Code, follows: none, by: fromRequest, each: none,
+	c := component{id: doc.ID, chargeCode: doc.Charge, code: doc.Code, label: l.label(doc.Label, at+".label"), follows: none, by: fromRequest, each: none,
 		slot: len(t.inputs) + len(t.uses) + index, when: l.condition(t, doc.When, at+".when"), optional: doc.Elsewhere == "none"}
 	l.needIf(doc.Charge == "", at, "component %s needs `charge`, for the catalogue", doc.ID)
 	if doc.Each != "" {
@@ -28,7 +28,7 @@ func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 	for i := range doc.Versions {
 		v := &doc.Versions[i]
 		c.periods = append(c.periods, period{l.text(v.Version, place(i)+".version"), v.From, v.To})
-		c.versions = append(c.versions, l.version(t, v, place(i)))
+		c.versions = append(c.versions, l.version(t, v, c.label, place(i)))
 	}
 	c.periods = l.periods(c.periods, place, c.optional)
 	l.codes(&c, at)
@@ -47,7 +47,7 @@ func (l *loader) codes(c *component, at string) {
 				continue // it makes no line
 			}
 			if tiers, ok := r.kind.(*graduated); ok {
-				tiers.coded(c.code)
+				tiers.coded(c.code, r.label)
 			}
 			_, parts := r.kind.(split)
 			l.needIf(c.code == "" && c.each == none && !parts, at, "component %s needs `code`, for the bill", c.id)
@@ -78,24 +78,26 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 	l.needIf(len(doc.Rules) == 0, at, "component %s needs rules", doc.ID)
 	v := version{}
 	for i := range doc.Rules {
-		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], Text{}, false, fmt.Sprintf("%s.rules[%d]", at, i)))
+		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], version{}, c.label, fmt.Sprintf("%s.rules[%d]", at, i)))
 	}
 	c.versions = []version{v}
 }
 
-func (l *loader) version(t *tariff, doc *versionDoc, at string) version {
+func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
 	v := version{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown, provisional: l.provisional(doc.Mark, at)}
 	l.needIf(doc.Act.En == "", at, "version %s needs its legal basis, `act`", doc.Version.En)
 	l.needIf((doc.Unknown == "") == (len(doc.Rules) == 0), at,
 		"version %s needs either rules or, in `unknown`, why there is no amount", doc.Version.En)
 	for i := range doc.Rules {
-		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], v.act, v.provisional, fmt.Sprintf("%s.rules[%d]", at, i)))
+		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], v, label, fmt.Sprintf("%s.rules[%d]", at, i)))
 	}
 	return v
 }
 
-func (l *loader) rule(t *tariff, doc *ruleDoc, act Text, provisional bool, at string) rule {
-	r := rule{name: l.text(doc.Rule, at+".rule"), act: act, charge: doc.Charge, provisional: provisional, when: l.condition(t, doc.When, at+".when")}
+// rule compiles a rule of a version; act, evidence and label are the version's and the component's where it has none.
+func (l *loader) rule(t *tariff, doc *ruleDoc, v version, label Text, at string) rule {
+	r := rule{name: l.text(doc.Rule, at+".rule"), label: cmp.Or(l.label(doc.Label, at+".label"), label), act: v.act, charge: doc.Charge,
+		provisional: v.provisional, when: l.condition(t, doc.When, at+".when")}
 	if doc.Act.En != "" {
 		r.act = l.act(doc.Act, at+".act")
 	}

@@ -75,6 +75,7 @@ type componentDoc struct {
 	ID        string       `yaml:"id"` // the name under which later components use its sum
 	Charge    string       `yaml:"charge"`
 	Code      string       `yaml:"code"`
+	Label     names        `yaml:"label"`   // the code in words; lines of one rule that are numbered get their number after it
 	Each      string       `yaml:"each"`    // a set: the component is charged once for each value in it
 	By        string       `yaml:"by"`      // the date that chooses the version: `date` or a date input
 	Follows   string       `yaml:"follows"` // instead: versions and act are those of this parameter
@@ -115,6 +116,7 @@ type ruleDoc struct {
 	Act     wording           `yaml:"act"`     // instead of the version's
 	Article string            `yaml:"article"` // added to the version's act
 	Charge  string            `yaml:"charge"`  // instead of the component's
+	Label   names             `yaml:"label"`   // instead of the component's
 	Mark    evidence          `yaml:",inline"`
 
 	Fixed       quoted          `yaml:"fixed"`
@@ -175,8 +177,9 @@ type percentageDoc struct {
 
 // capDoc takes what is over a limit off again, as a line of its own.
 type capDoc struct {
-	At   quoted `yaml:"at"`
-	Code string `yaml:"code"`
+	At    quoted `yaml:"at"`
+	Code  string `yaml:"code"`
+	Label names  `yaml:"label"`
 }
 
 // ordinalDoc charges the first, the second, … of a number of people each at its own share of a base.
@@ -219,6 +222,7 @@ type splitDoc struct {
 type partDoc struct {
 	Code   string `yaml:"code"`
 	Charge string `yaml:"charge"` // instead of the component's
+	Label  names  `yaml:"label"`  // instead of the rule's
 	Share  quoted `yaml:"share"`
 	Within quoted `yaml:"within"` // the share is one of this share, which is rounded first
 	Rest   bool   `yaml:"rest"`

@@ -40,6 +40,7 @@ type Quote struct {
 // Line is one amount of a quote with the law behind it. A reduction is negative.
 type Line struct {
 	Code    string `json:"code"`   // as printed on the bill: T1, VAT, fine
+	Label   Text   `json:"label"`  // the code in words; empty on bills from before lines had one
 	Charge  string `json:"charge"` // the catalogue's key for budget lines
 	Amount  int64  `json:"amount"` // whole đồng
 	Version Text   `json:"version"`

@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -14,6 +15,7 @@ type graduated struct {
 	tiers           []tier
 	code            string // of the component, and of each tier
 	codes           []string
+	labels          []Text
 }
 
 type tier struct {
@@ -44,11 +46,12 @@ func (l *loader) graduated(t *tariff, doc *graduatedDoc, at string) kind {
 	return k
 }
 
-// coded gives each tier its code beforehand: a household's bill has up to six of them.
-func (k *graduated) coded(code string) {
-	k.code, k.codes = code, make([]string, len(k.tiers))
+// coded gives each tier its code and label beforehand: a household's bill has up to six of them.
+func (k *graduated) coded(code string, label Text) {
+	k.code, k.codes, k.labels = code, make([]string, len(k.tiers)), make([]Text, len(k.tiers))
 	for i := range k.codes {
 		k.codes[i] = code + strconv.Itoa(i+1)
+		k.labels[i] = numbered(cmp.Or(label, tierLabel), i+1)
 	}
 }
 
@@ -90,8 +93,9 @@ func (k *graduated) tiered(r *run, line Line, s stretch) error {
 			continue
 		}
 		left = left.minus(part)
-		if line.Code = k.codes[i]; code != k.code { // a part of a period has a prefix
-			line.Code = code + strconv.Itoa(i+1)
+		line.Code, line.Label = k.codes[i], k.labels[i]
+		if code != k.code { // a part of a period has a prefix
+			line.Code, line.Label = code+strconv.Itoa(i+1), k.labels[i].of(line.Version)
 		}
 		n := part.times(price)
 		r.say(productForm, figure(part), figure(price), figure(n))

@@ -19,6 +19,15 @@ func later(last, to calendar.Date, gapsAllowed bool) calendar.Date {
 	return calendar.NewDate(max(last.Year(), 2026)+3, 1, 1)
 }
 
+func source(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := fs.ReadFile(schedules.FS, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // withLaterVersions loads a schedule with one more version of every charge and of every parameter, and says from when
 // on the first of them holds.
 func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
@@ -37,7 +46,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 	}
 	for _, name := range files {
 		var doc parameterDoc
-		l, err := read(schedules.FS, name, &doc)
+		l, err := read(name, source(t, name), &doc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +59,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 		}
 	}
 	var doc document
-	l, err := read(schedules.FS, file, &doc)
+	l, err := read(file, source(t, file), &doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +142,7 @@ func TestMoreUnitsAreNeverCheaperByTiers(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "tiers") {
 			k.tiers = append(k.tiers, tier{width: whole(rapid.Int64Range(1, 400).Draw(t, "width")), price: whole(rapid.Int64Range(0, 5000).Draw(t, "price"))})
 		}
-		k.coded("T")
+		k.coded("T", Text{})
 		total := func(quantity int64) int64 {
 			r := &run{tariff: &tariff{}}
 			if err := k.tiered(r, Line{Code: "T"}, stretch{quantity: whole(quantity)}); err != nil {

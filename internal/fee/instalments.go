@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"strconv"
 
 	"exchequer/internal/money"
@@ -62,7 +63,7 @@ func (k instalments) charge(r *run, line Line) error {
 	if n < 1 || n > m {
 		return problem.AtField(problem.Invalid, r.tariff.inputs[k.number].name, "must be 1 to %d, the number of payments", m)
 	}
-	line.Code += strconv.FormatInt(n, 10)
+	line.Code, line.Label = line.Code+strconv.FormatInt(n, 10), numbered(cmp.Or(line.Label, instalmentLabel), int(n))
 	if m == 1 {
 		r.say(wholeForm, figure(of))
 		return r.add(line, of, k.rounding)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,38 +19,75 @@ import (
 
 // Schedules holds every loaded schedule. It never changes after Load and may be used by many goroutines.
 type Schedules struct {
-	tariffs map[string]*tariff
+	tariffs    map[string]*tariff
+	parameters map[string]*parameter
 }
 
-// Load reads *.yaml and parameters/*.yaml of fsys and runs the examples of every schedule. Any fault refuses the whole
-// set, with file, line and reason of each fault found: a service must not go on with half of the law.
+// Documents are the texts of schedules and parameters by their names: passport.yaml, parameters/base_salary.yaml.
+type Documents map[string][]byte
+
+// documentName is how a schedule and a parameter are called.
+var documentName = regexp.MustCompile(`^(parameters/)?[a-z_][a-z0-9_]*\.yaml$`)
+
+// ReadDocuments reads *.yaml and parameters/*.yaml of fsys.
+func ReadDocuments(fsys fs.FS) (Documents, error) {
+	docs := Documents{}
+	for _, pattern := range []string{"*.yaml", "parameters/*.yaml"} {
+		names, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return nil, fmt.Errorf("listing the schedules: %w", err)
+		}
+		for _, name := range names {
+			if docs[name], err = fs.ReadFile(fsys, name); err != nil {
+				return nil, fmt.Errorf("reading %s: %w", name, err)
+			}
+		}
+	}
+	return docs, nil
+}
+
+// Load reads and compiles the documents of a folder.
 func Load(fsys fs.FS) (*Schedules, error) {
-	parameters, err := loadParameters(fsys)
+	docs, err := ReadDocuments(fsys)
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("listing the schedules: %w", err)
-	}
-	if len(files) == 0 {
-		return nil, errors.New("there is no schedule (*.yaml) in the folder of schedules")
-	}
-	s := &Schedules{tariffs: map[string]*tariff{}}
+	return Compile(docs)
+}
+
+// Compile makes schedules of documents and runs the examples of each. Any fault refuses the whole set, with file, line,
+// version and reason of each fault found: a service must not go on with half of the law.
+func Compile(docs Documents) (*Schedules, error) {
+	var files, shared []string
 	var faults []error
-	for _, file := range files {
-		t, err := loadTariff(fsys, file, parameters)
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		switch {
-		case err != nil:
-			faults = append(faults, err)
-		case s.tariffs[t.service] != nil:
-			faults = append(faults, fmt.Errorf("%s: the service %s has a schedule already", file, t.service))
+		case !documentName.MatchString(name):
+			faults = append(faults, fmt.Errorf("%q:1: a document is called <service>.yaml or parameters/<name>.yaml", name))
+		case strings.HasPrefix(name, "parameters/"):
+			shared = append(shared, name)
 		default:
-			s.tariffs[t.service] = t
+			files = append(files, name)
 		}
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if len(files) == 0 {
+		faults = append(faults, errors.New("there is no schedule (<service>.yaml) among the documents"))
+	}
+	parameters, err := compileParameters(docs, shared)
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return nil, err
+	}
+	s := &Schedules{tariffs: map[string]*tariff{}, parameters: parameters}
+	for _, file := range files {
+		t, err := compileTariff(file, docs[file], parameters)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		s.tariffs[t.service] = t
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -59,21 +97,18 @@ type loader struct {
 	file   string
 	source []byte
 	tree   *ast.File
+	plain  map[string]any // the document as maps, lists and texts, without labels
 	faults []error
 }
 
-// read decodes a file strictly: unknown and repeated keys are faults, and so is what plain data does not need.
-func read(fsys fs.FS, file string, into any) (_ *loader, err error) {
+// read decodes a document strictly: unknown and repeated keys are faults, and so is what plain data does not need.
+func read(file string, source []byte, into any) (_ *loader, err error) {
 	// The YAML library panics on some malformed texts instead of refusing them; the text is then at fault, not we.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s:1: this is no well-formed YAML: %v", file, r)
 		}
 	}()
-	source, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
-	}
 	l := &loader{file: file, source: source}
 	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
 		return nil, l.decodeFault(err)
@@ -88,6 +123,7 @@ func read(fsys fs.FS, file string, into any) (_ *loader, err error) {
 	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(into); err != nil {
 		return nil, l.decodeFault(err)
 	}
+	l.plain, _ = plain(l.tree.Docs[0].Body).(map[string]any)
 	return l, nil
 }
 

@@ -163,10 +163,10 @@ func TestAParametersFaultIsRefused(t *testing.T) {
 	}
 }
 
-func TestOneServiceHasOneFile(t *testing.T) {
+func TestOneServiceHasOneDocument(t *testing.T) {
 	files := folder(sound, soundParameter)
 	files["again.yaml"] = files["toll.yaml"]
-	if _, err := fee.Load(files); err == nil || !strings.Contains(err.Error(), "has a schedule already") {
+	if _, err := fee.Load(files); err == nil || !strings.Contains(err.Error(), "a document of its own name") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := fee.Load(fstest.MapFS{}); err == nil {

@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"strconv"
 
 	"exchequer/internal/money"
@@ -51,7 +52,7 @@ func (k ordinal) charge(r *run, line Line) error {
 		return problem.AtField(problem.Invalid, "inputs", "they lead to %s people after %s; whole numbers up to %d are allowed",
 			count, after, maxOrdinal)
 	}
-	code := line.Code
+	code, label := line.Code, cmp.Or(line.Label, memberLabel)
 	for i := after.coef + 1; i <= last.coef; i++ {
 		part, ok := k.share(int(i))
 		if !ok {
@@ -60,7 +61,7 @@ func (k ordinal) charge(r *run, line Line) error {
 		}
 		n := part.times(base)
 		r.say(ordinalForm, figure(whole(i)), percent(part), figure(base), figure(n))
-		line.Code = code + strconv.FormatInt(i, 10)
+		line.Code, line.Label = code+strconv.FormatInt(i, 10), numbered(label, int(i))
 		if err := r.add(line, n, k.rounding); err != nil {
 			return err
 		}

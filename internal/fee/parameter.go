@@ -3,7 +3,6 @@ package fee
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
@@ -20,6 +19,7 @@ type parameter struct {
 	key      string // what chooses a value, in English
 	periods  []period
 	versions []parameterVersions
+	entries  []Entry
 }
 
 // parameterVersions is what one version says: `all`, or of a keyed parameter `of` each key, and `all` for the others.
@@ -29,6 +29,16 @@ type parameterVersions struct {
 	all *parameterValue // nil: other keys have no value
 }
 
+// provisional reports whether a value of the version rests on evidence that is not certain.
+func (v *parameterVersions) provisional() bool {
+	for _, value := range v.of {
+		if value.provisional {
+			return true
+		}
+	}
+	return v.all != nil && v.all.provisional
+}
+
 type parameterValue struct {
 	act         Text
 	unknown     string
@@ -36,25 +46,24 @@ type parameterValue struct {
 	value       number
 }
 
-// loadParameters reads parameters/*.yaml by the parameter's name.
-func loadParameters(fsys fs.FS) (map[string]*parameter, error) {
-	files, err := fs.Glob(fsys, "parameters/*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("listing the parameters: %w", err)
-	}
+// compileParameters reads the named documents as parameters, by the parameter's name.
+func compileParameters(docs Documents, files []string) (map[string]*parameter, error) {
 	out := map[string]*parameter{}
 	var faults []error
 	for _, file := range files {
 		var doc parameterDoc
-		l, err := read(fsys, file, &doc)
+		l, err := read(file, docs[file], &doc)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
 		l.needIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
 			"the parameter %q must stand in a file of its own name", doc.Parameter)
-		out[doc.Parameter] = l.parameter(&doc)
-		faults = append(faults, l.faults...)
+		p := l.parameter(&doc)
+		if faults = append(faults, l.faults...); len(l.faults) == 0 {
+			p.entries = l.entriesOf(p)
+		}
+		out[doc.Parameter] = p
 	}
 	return out, errors.Join(faults...)
 }

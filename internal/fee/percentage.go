@@ -1,6 +1,10 @@
 package fee
 
-import "exchequer/internal/money"
+import (
+	"cmp"
+
+	"exchequer/internal/money"
+)
 
 // percentage is a rate of an amount, at least min and at most max. With a cap it is charged in full, and what lies
 // above the cap is taken off again by a line of its own.
@@ -8,6 +12,7 @@ type percentage struct {
 	rate, of, min, max *amount
 	cap                *amount
 	capCode            string
+	capLabel           Text
 	rounding           money.Rounding
 }
 
@@ -20,6 +25,7 @@ func (l *loader) percentage(t *tariff, doc *percentageDoc, at string) kind {
 	if doc.Cap != nil {
 		l.needIf(doc.Cap.Code == "", at+".cap", "a cap needs the `code` of the line that takes off what lies above it")
 		k.cap, k.capCode = l.amount(t, doc.Cap.At, at+".cap.at", true), doc.Cap.Code
+		k.capLabel = cmp.Or(l.label(doc.Cap.Label, at+".cap.label"), capLabel)
 	}
 	return k
 }
@@ -51,7 +57,7 @@ func (k percentage) capped(r *run, line Line, charged number) error {
 	if err != nil || !most.less(charged) {
 		return err
 	}
-	line.Code = k.capCode
+	line.Code, line.Label = k.capCode, k.capLabel
 	r.say(capForm, figure(most), figure(charged))
 	return r.add(line, most.minus(charged), k.rounding)
 }

@@ -148,7 +148,7 @@ func (c *component) chargeFollowing(r *run) error {
 	if rule.act.En != "" {
 		act = rule.act
 	}
-	return r.apply(rule, Line{Code: c.lineCode(r), Charge: c.chargeFor(rule), Version: u.parameter.periods[i].version, Rule: rule.name,
+	return r.apply(rule, Line{Code: c.lineCode(r), Label: rule.label, Charge: c.chargeFor(rule), Version: u.parameter.periods[i].version, Rule: rule.name,
 		Act: act.En, ActVi: act.Vi}, rule.provisional)
 }
 
@@ -207,7 +207,7 @@ func (r *run) matches(m match, each int) bool {
 }
 
 func (c *component) line(r *run, version int, rule *rule) Line {
-	return Line{Code: c.lineCode(r), Charge: c.chargeFor(rule), Version: c.periods[version].version, Rule: rule.name,
+	return Line{Code: c.lineCode(r), Label: rule.label, Charge: c.chargeFor(rule), Version: c.periods[version].version, Rule: rule.name,
 		Act: rule.act.En, ActVi: rule.act.Vi}
 }
 

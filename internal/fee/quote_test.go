@@ -98,11 +98,11 @@ func TestEveryLineNamesItsLaw(t *testing.T) {
 	q := mustAsk(t, load(t), "traffic_fine", "2025-06-03",
 		`{"offence": "no_helmet_motorbike", "violation_date": "2025-05-05", "deadline": "2025-05-22"}`)
 	want := []fee.Line{
-		{Code: "fine", Charge: "fine", Amount: 500_000, Version: fee.Text{Vi: "168/2024", En: "168/2024"},
+		{Code: "fine", Label: fee.Text{Vi: "Tiền phạt", En: "Fine"}, Charge: "fine", Amount: 500_000, Version: fee.Text{Vi: "168/2024", En: "168/2024"},
 			Rule: fee.Text{Vi: "đi mô tô, xe gắn máy không đội mũ bảo hiểm", En: "motorbike, no helmet"},
 			Act:  "Decree 168/2024/ND-CP art. 7(2)", ActVi: "Nghị định 168/2024/NĐ-CP điều 7 khoản 2",
 			Steps: []fee.Text{{Vi: "mức giữa của khung từ 400.000 đến 600.000 = 500.000", En: "middle of 400,000 to 600,000 = 500,000"}}},
-		{Code: "late_charge", Charge: "late_charge", Amount: 2_750, Version: fee.Text{Vi: "18/2023", En: "18/2023"},
+		{Code: "late_charge", Label: fee.Text{Vi: "Tiền chậm nộp phạt", En: "Late charge"}, Charge: "late_charge", Amount: 2_750, Version: fee.Text{Vi: "18/2023", En: "18/2023"},
 			Rule: fee.Text{Vi: "0,05% mỗi ngày", En: "0.05% a day"},
 			Act:  "Circular 18/2023/TT-BTC", ActVi: "Thông tư 18/2023/TT-BTC", Steps: []fee.Text{
 				{Vi: "11 ngày: từ sau ngày 22/05/2025 đến trước ngày 03/06/2025", En: "11 days: after 2025-05-22 and before 2025-06-03"},

@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,7 +74,8 @@ func tooLarge() error {
 	return problem.AtField(problem.Invalid, "inputs", "they lead to an amount over the limit of %s", money.Format(money.MaxAmount, "en"))
 }
 
-// add rounds an amount to whole đồng and makes its line, with the steps said before.
+// add rounds an amount to whole đồng and makes its line, with the steps said before. A line without a label is called
+// by its rule.
 func (r *run) add(line Line, n number, rounding money.Rounding) error {
 	if n.overLimit() {
 		return tooLarge()
@@ -88,7 +90,7 @@ func (r *run) add(line Line, n number, rounding money.Rounding) error {
 	if r.used &^= r.basis; r.used != 0 {
 		r.sayParameters()
 	}
-	line.Amount = amount
+	line.Amount, line.Label = amount, cmp.Or(line.Label, line.Rule)
 	r.lines = append(r.lines, line)
 	r.lineMade()
 	r.sum += amount

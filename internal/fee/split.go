@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"cmp"
 	"fmt"
 
 	"exchequer/internal/money"
@@ -17,6 +18,7 @@ type split struct {
 
 type part struct {
 	code, charge string
+	label        Text // instead of the rule's; may be zero
 	share        number
 	within       *number // the share is one of this share, which is rounded first
 }
@@ -28,7 +30,7 @@ func (l *loader) split(t *tariff, doc *splitDoc, at string) kind {
 	for i, p := range doc.Parts {
 		place := fmt.Sprintf("%s.parts[%d]", at, i)
 		l.needIf(p.Code == "", place, "a part needs its `code`")
-		one := part{code: p.Code, charge: p.Charge}
+		one := part{code: p.Code, charge: p.Charge, label: l.label(p.Label, place+".label")}
 		if p.Rest {
 			l.needIf(k.rest != none || p.Share != "" || p.Within != "", place, "one part takes the rest, and has no share of its own")
 			k.rest = i
@@ -76,13 +78,10 @@ func (k split) charge(r *run, line Line) error {
 		left -= sizes[i]
 	}
 	sizes[k.rest] = left
-	prefix, charge := line.Code, line.Charge
+	given := line
 	for i := range k.parts {
 		p := &k.parts[i]
-		line.Code, line.Charge = prefix+p.code, charge
-		if p.charge != "" {
-			line.Charge = p.charge
-		}
+		line.Code, line.Charge, line.Label = given.Code+p.code, p.chargeOr(given.Charge), cmp.Or(p.label, given.Label)
 		k.tell(r, i, of)
 		if err := r.add(line, whole(sizes[i]), money.Exact); err != nil {
 			return err
@@ -90,6 +89,9 @@ func (k split) charge(r *run, line Line) error {
 	}
 	return nil
 }
+
+// chargeOr gives the part's charge key, or that of its rule.
+func (p *part) chargeOr(charge string) string { return cmp.Or(p.charge, charge) }
 
 // size rounds at each step: first the share that the part is a share of, then the part.
 func (p *part) size(of number, rounding money.Rounding) (int64, error) {

@@ -3,7 +3,6 @@ package fee
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"sync"
@@ -23,6 +22,7 @@ type tariff struct {
 	examples   []exampleDoc
 	language   *language
 	hash       string
+	entries    []Entry
 	runs       sync.Pool // of *run
 }
 
@@ -44,10 +44,11 @@ type component struct {
 	id         string
 	chargeCode string
 	code       string
-	by         int // slot of the date that chooses the version, or fromRequest
-	follows    int // index in uses, none
-	slot       int // of its sum
-	each       int // slot of a set: charged once for each value in it; none
+	label      Text // zero where none is written
+	by         int  // slot of the date that chooses the version, or fromRequest
+	follows    int  // index in uses, none
+	slot       int  // of its sum
+	each       int  // slot of a set: charged once for each value in it; none
 	when       *condition
 	optional   bool // outside its versions there is no such line
 	across     *across
@@ -65,6 +66,7 @@ type version struct {
 // rule is one way to an amount.
 type rule struct {
 	name        Text
+	label       Text // zero where none is written
 	is          []match
 	when        *condition
 	act         Text
@@ -79,9 +81,9 @@ type match struct {
 	want string
 }
 
-func loadTariff(fsys fs.FS, file string, parameters map[string]*parameter) (*tariff, error) {
+func compileTariff(file string, source []byte, parameters map[string]*parameter) (*tariff, error) {
 	var doc document
-	l, err := read(fsys, file, &doc)
+	l, err := read(file, source, &doc)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +96,7 @@ func loadTariff(fsys fs.FS, file string, parameters map[string]*parameter) (*tar
 			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", example.On, err)
 		}
 	}
+	t.entries = l.entries(t)
 	t.language.env = nil // all is compiled: what CEL keeps for that is many times the schedule's own size
 	return t, errors.Join(l.faults...)
 }
@@ -103,6 +106,7 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	t := &tariff{service: doc.Service, name: doc.Name, body: doc.Body, validDays: doc.ValidDays,
 		spellings: map[string]int{}, examples: doc.Examples}
 	l.needIf(!identifier(doc.Service), "service", "%q is no name for a service", doc.Service)
+	l.needIf(doc.Service+".yaml" != l.file, "service", "the service %q must stand in a document of its own name", doc.Service)
 	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the service needs its name in vi and en")
 	l.needIf(doc.Body == "", "service", "the service needs the kind of its collecting body, `body`")
 	l.needIf(doc.ValidDays < 1 || doc.ValidDays > 366, "valid_days", "`valid_days` must be 1 to 366")

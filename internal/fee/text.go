@@ -49,7 +49,7 @@ func (w *wording) UnmarshalYAML(n ast.Node) error {
 	case *ast.MappingValueNode:
 		pairs = []*ast.MappingValueNode{n}
 	case ast.ScalarNode:
-		text := n.GetToken().Value
+		text := textOf(n)
 		*w = wording{Text{text, text}, true}
 		return nil
 	}

@@ -1,0 +1,174 @@
+package fee
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"exchequer/internal/calendar"
+)
+
+// Entry is one dated version of a component, or of a parameter (Component is empty then). A component that follows a
+// parameter has an entry for each version of it.
+type Entry struct {
+	Document    string // by its name among the documents
+	Of          string // the service, or the parameter
+	Component   string
+	Name        Text          // of the version
+	From, To    calendar.Date // both included; To is zero for an open end
+	Act         Text
+	Unknown     bool // no amount is on file: who asks is refused
+	Provisional bool // an amount of it rests on evidence that is not yet certain
+
+	// Digest is the SHA-256, in hex, of what the entry says: all that can change an amount, an act or a mark, and with
+	// it the inputs and parameters that the entry names. Comments, layout and labels are not in it; nor are From and To,
+	// which may change because another version follows, and the values of parameters, which have entries of their own.
+	Digest string
+}
+
+// Entries lists what the law on file says and from when: first the services in the order of their names, each with its
+// components in the order of their lines and their versions in time; then the parameters.
+func (s *Schedules) Entries() []Entry {
+	var out []Entry
+	for _, name := range s.names() {
+		out = append(out, s.tariffs[name].entries...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.parameters)) {
+		out = append(out, s.parameters[name].entries...)
+	}
+	return out
+}
+
+// Charges lists every charge key that a line of the service can have, in order; none for an unknown service.
+func (s *Schedules) Charges(service string) []string {
+	found := map[string]bool{}
+	if t := s.tariffs[service]; t != nil {
+		for i := range t.components {
+			t.components[i].charges(found)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// BodyKind gives the kind of collecting body that the service is owed to, empty for an unknown service.
+func (s *Schedules) BodyKind(service string) string {
+	if t := s.tariffs[service]; t != nil {
+		return t.body
+	}
+	return ""
+}
+
+// charges notes the charge keys of the component's lines. A rule without a known amount makes no line.
+func (c *component) charges(found map[string]bool) {
+	for _, v := range c.versions {
+		for i := range v.rules {
+			switch k := v.rules[i].kind.(type) {
+			case unknown:
+			case split:
+				for _, p := range k.parts {
+					found[p.chargeOr(c.chargeFor(&v.rules[i]))] = true
+				}
+			default:
+				found[c.chargeFor(&v.rules[i])] = true
+			}
+		}
+	}
+}
+
+func (l *loader) entries(t *tariff) []Entry {
+	var out []Entry
+	for i, written := range list(l.plain["components"]) {
+		c := &t.components[i]
+		base := Entry{Document: l.file, Of: t.service, Component: c.id}
+		header, _ := written.(map[string]any)
+		versions := list(header["versions"])
+		header = maps.Clone(header)
+		delete(header, "versions")
+		if c.follows != none {
+			out = append(out, c.followingEntries(t, base, l.digest(header))...)
+			continue
+		}
+		for j := range c.versions {
+			v, e := &c.versions[j], base
+			e.Name, e.From, e.To = c.periods[j].version, c.periods[j].from, c.periods[j].to
+			e.Act, e.Unknown, e.Provisional = v.act, v.unknown != "", v.provisional
+			if len(v.rules) > 0 {
+				e.Provisional = slices.ContainsFunc(v.rules, func(r rule) bool { return r.provisional })
+			}
+			e.Digest = l.digest(header, undated(versions[j]))
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (c *component) followingEntries(t *tariff, base Entry, digest string) []Entry {
+	var out []Entry
+	for i, e := range t.uses[c.follows].parameter.entries {
+		base.Name, base.From, base.To, base.Act, base.Unknown, base.Digest = e.Name, e.From, e.To, e.Act, e.Unknown, digest
+		base.Provisional = t.uses[c.follows].parameter.versions[i].provisional() ||
+			slices.ContainsFunc(c.versions[0].rules, func(r rule) bool { return r.provisional })
+		out = append(out, base)
+	}
+	return out
+}
+
+func (l *loader) entriesOf(p *parameter) []Entry {
+	var out []Entry
+	written := list(l.plain["versions"])
+	for i, period := range p.periods {
+		v := &p.versions[i]
+		out = append(out, Entry{Document: l.file, Of: p.name, Name: period.version, From: period.from, To: period.to, Act: v.act,
+			Unknown: v.all != nil && v.all.unknown != "" && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
+	}
+	return out
+}
+
+func list(written any) []any {
+	out, _ := written.([]any)
+	return out
+}
+
+// undated is a version without its days.
+func undated(written any) any {
+	version, _ := written.(map[string]any)
+	version = maps.Clone(version)
+	delete(version, "from")
+	delete(version, "to")
+	return version
+}
+
+var nameInText = regexp.MustCompile(`[a-z_][a-z0-9_]*`)
+
+// digest is that of contents and of the inputs and parameters they name, which stand elsewhere in the document: another
+// default of an input is another amount. A word that only looks like a name does no harm.
+func (l *loader) digest(contents ...any) string {
+	text := canonical(contents)
+	named := map[string]string{}
+	for more := text; more != ""; {
+		words := nameInText.FindAllString(more, -1)
+		more = ""
+		for _, section := range []string{"inputs", "parameters"} {
+			for _, one := range list(l.plain[section]) {
+				declared, _ := one.(map[string]any)
+				name := fmt.Sprint(declared["name"])
+				if named[section+name] == "" && slices.Contains(words, name) {
+					named[section+name] = canonical(declared)
+					more += named[section+name] // which may name further ones
+				}
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(text + canonical(named)))
+	return hex.EncodeToString(sum[:])
+}
+
+// canonical writes plain data in one way.
+func canonical(written any) string {
+	text, _ := json.Marshal(written) // of maps, lists and texts: it cannot fail
+	return string(text)
+}
