@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,25 +22,27 @@ var (
 	kept    = []string{"retained", "national_centre", "police_records"}
 )
 
-// splits lists the schedules that share a charge out.
-func splits(t *testing.T) []*tariff {
+var onFile = sync.OnceValues(func() (*Schedules, error) { return Load(schedules.FS) })
+
+// splits lists the schedules that share a charge out, among all.
+func splits(t *testing.T) (out []*tariff, s *Schedules) {
 	t.Helper()
-	s, err := Load(schedules.FS)
+	s, err := onFile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []*tariff
 	for _, name := range s.names() {
 		if strings.HasSuffix(name, "_split") {
 			out = append(out, s.tariffs[name])
 		}
 	}
-	return out
+	return out, s
 }
 
 // TestSplitsTakeTheSameInputs: whoever shares a charge out asks every split in the same way.
 func TestSplitsTakeTheSameInputs(t *testing.T) {
-	for _, s := range splits(t) {
+	all, _ := splits(t)
+	for _, s := range all {
 		var got []string
 		for _, in := range s.inputs {
 			got = append(got, fmt.Sprint(in.name, " ", in.kind, " ", in.required || in.preset != nil))
@@ -58,7 +61,8 @@ func TestSplitsTakeTheSameInputs(t *testing.T) {
 // TestEverySplitAddsUp: whatever the charge, the collector, the day and the amount, the parts add up to what was paid
 // and none is negative, or the act that leaves it open is named. Without allotted costs nothing is kept.
 func TestEverySplitAddsUp(t *testing.T) {
-	for _, s := range splits(t) {
+	all, _ := splits(t)
+	for _, s := range all {
 		answered := false
 		rapid.Check(t, func(t *rapid.T) {
 			charge := rapid.SampledFrom(s.inputs[0].allowed).Draw(t, "charge")
@@ -89,6 +93,45 @@ func TestEverySplitAddsUp(t *testing.T) {
 		})
 		if !answered {
 			t.Errorf("%s was never answered: the test proved nothing of it", s.service)
+		}
+	}
+}
+
+// noBudgetMoney are the charges that go whole to who collects them: prices and contributions, which are no revenue of
+// the budget, and fees for which the law has no amount, so that nothing is ever paid.
+var noBudgetMoney = []string{
+	"electricity", "electricity_vat", "health_insurance_household", "voluntary_social_insurance",
+	"health_insurance_card_fee", "power_supply_fee", "promotion_notice_fee", "promotion_registration_fee",
+}
+
+// TestEveryChargeIsSharedOut: what any schedule charges has exactly one split that takes it, or is no money of the
+// budget; and no split, and no name in that list, is about a charge that nobody owes.
+func TestEveryChargeIsSharedOut(t *testing.T) {
+	all, s := splits(t)
+	shared := map[string][]string{} // charge -> who shares it out
+	for _, charge := range noBudgetMoney {
+		shared[charge] = append(shared[charge], "nobody")
+	}
+	for _, split := range all {
+		for _, charge := range split.inputs[0].allowed {
+			shared[charge] = append(shared[charge], split.service)
+		}
+	}
+	owed := map[string]bool{}
+	for _, service := range s.names() {
+		if strings.HasSuffix(service, "_split") {
+			continue
+		}
+		for _, charge := range s.Charges(service) {
+			owed[charge] = true
+			if len(shared[charge]) != 1 {
+				t.Errorf("%s charges %s, which is shared out by %v", service, charge, shared[charge])
+			}
+		}
+	}
+	for charge, by := range shared {
+		if !owed[charge] {
+			t.Errorf("%v shares out %s, which no schedule charges", by, charge)
 		}
 	}
 }
