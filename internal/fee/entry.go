@@ -23,6 +23,7 @@ type Entry struct {
 	Act         Text
 	Unknown     bool // no amount is on file: who asks is refused
 	Provisional bool // an amount of it rests on evidence that is not yet certain
+	Optional    bool // outside the component's versions there is no such line: its days may end
 
 	// Digest is the SHA-256, in hex, of what the entry says: all that can change an amount, an act or a mark, and with
 	// it the inputs and parameters that the entry names. Comments, layout and labels are not in it; nor are From and To,
@@ -83,7 +84,7 @@ func (l *loader) entries(t *tariff) []Entry {
 	var out []Entry
 	for i, written := range list(l.plain["components"]) {
 		c := &t.components[i]
-		base := Entry{Document: l.file, Of: t.service, Component: c.id}
+		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional}
 		header, _ := written.(map[string]any)
 		versions := list(header["versions"])
 		header = maps.Clone(header)
@@ -95,7 +96,7 @@ func (l *loader) entries(t *tariff) []Entry {
 		for j := range c.versions {
 			v, e := &c.versions[j], base
 			e.Name, e.From, e.To = c.periods[j].version, c.periods[j].from, c.periods[j].to
-			e.Act, e.Unknown, e.Provisional = v.act, v.unknown != Text{}, v.provisional
+			e.Act, e.Unknown, e.Provisional = v.act, v.unknown != "", v.provisional
 			if len(v.rules) > 0 {
 				e.Provisional = slices.ContainsFunc(v.rules, func(r rule) bool { return r.provisional })
 			}
@@ -123,7 +124,7 @@ func (l *loader) entriesOf(p *parameter) []Entry {
 	for i, period := range p.periods {
 		v := &p.versions[i]
 		out = append(out, Entry{Document: l.file, Of: p.name, Name: period.version, From: period.from, To: period.to, Act: v.act,
-			Unknown: v.all != nil && v.all.unknown != Text{} && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
+			Unknown: v.all != nil && v.all.unknown != "" && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
 	}
 	return out
 }
