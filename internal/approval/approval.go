@@ -102,6 +102,9 @@ func ApproveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Decision, at
 	if err != nil {
 		return Request{}, err
 	}
+	if actor.Role != authn.Treasury {
+		return Request{}, errNotTreasury(actor)
+	}
 	if actor.Name() == r.RequestedBy {
 		return Request{}, errSamePerson()
 	}
@@ -121,11 +124,15 @@ func ApproveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Decision, at
 	return r, writeAudit(ctx, tx, actor, "approval.approve", r.ID, r, at)
 }
 
-// RejectTx turns the request down; the one who asked may do so too. NotFound, Forbidden and Conflict as ApproveTx.
+// RejectTx turns the request down; the one who asked may do so too, and so the program takes back what it asked for.
+// NotFound, Forbidden and Conflict as ApproveTx.
 func RejectTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, id int64, at time.Time) (Request, error) {
 	r, err := lockPending(ctx, tx, actor, id)
 	if err != nil {
 		return Request{}, err
+	}
+	if actor.Role != authn.Treasury && actor.Name() != r.RequestedBy {
+		return Request{}, errNotTreasury(actor)
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE gateway.approval SET state = 'rejected', rejected_by = $2, decided_at = $3 WHERE id = $1 AND state = 'pending'`,
@@ -161,9 +168,6 @@ func lockPending(ctx context.Context, tx pgx.Tx, actor authn.Actor, id int64) (R
 	r, err := read(ctx, tx, actor, id, " FOR UPDATE")
 	if err != nil {
 		return Request{}, err
-	}
-	if actor.Role != authn.Treasury {
-		return Request{}, problem.New(problem.Forbidden, "only treasury staff decide on requests: role %s may not", actor.Role)
 	}
 	if r.State != Pending {
 		return Request{}, problem.New(problem.Conflict, "%s %s was %s before: nothing is left to decide", r.Kind, r.Ref, r.State)
@@ -201,4 +205,8 @@ func writeAudit(ctx context.Context, tx pgx.Tx, actor authn.Actor, action string
 
 func errSamePerson() error {
 	return problem.New(problem.Forbidden, "you asked for this yourself: another person of the treasury must approve it")
+}
+
+func errNotTreasury(actor authn.Actor) error {
+	return problem.New(problem.Forbidden, "only treasury staff decide on requests: role %s may not", actor.Role)
 }

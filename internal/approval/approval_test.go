@@ -191,8 +191,25 @@ func TestRejecting(t *testing.T) {
 	if again := mustAsk(t, pool, lan); again == id {
 		t.Error("asking again gave the old request")
 	}
+	if err := reject(t, pool, program, id); problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("by the program, decided before: %v, want conflict", err)
+	}
 	if err := reject(t, pool, lan, 999); problem.CodeOf(err) != problem.NotFound {
 		t.Errorf("unknown request: %v, want not found", err)
+	}
+}
+
+func TestTheProgramTakesBackItsOwnRequestsOnly(t *testing.T) {
+	pool := pgtest.New(t)
+	id := mustAsk(t, pool, lan)
+	if err := reject(t, pool, program, id); problem.CodeOf(err) != problem.Forbidden {
+		t.Errorf("a person's: %v, want forbidden", err)
+	}
+	if err := reject(t, pool, lan, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := reject(t, pool, program, mustAsk(t, pool, program)); err != nil {
+		t.Errorf("its own: %v", err)
 	}
 }
 
