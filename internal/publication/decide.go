@@ -1,0 +1,171 @@
+package publication
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/approval"
+	"exchequer/internal/authn"
+	"exchequer/internal/booking"
+	"exchequer/internal/problem"
+)
+
+// approvalKind is the kind of a draft's request for approval.
+const approvalKind = "law"
+
+// Propose asks a second person to publish a draft. NotFound; Forbidden unless the actor is treasury staff of the house;
+// Conflict where it was proposed or decided before, or what it replaces was published anew.
+func (s *Store) Propose(ctx context.Context, actor authn.Actor, id int64) (Draft, error) {
+	return s.step(ctx, actor, id, s.proposeTx)
+}
+
+// Approve publishes a proposed draft: from now on its documents are what is known of the law. The whole law is compiled
+// again with it first, so this takes a moment. NotFound; Forbidden unless the actor is treasury staff of the house and
+// neither drafted nor proposed it; Conflict where it is not proposed, or what it replaces was published anew; Invalid where it is no
+// law together with what is published now.
+func (s *Store) Approve(ctx context.Context, actor authn.Actor, id int64) (Draft, error) {
+	return s.step(ctx, actor, id, s.approveTx)
+}
+
+// mostReason is the most of a reason that is kept, in bytes.
+const mostReason = 200
+
+// Reject turns a draft down, proposed or not; who made it may do so too. The reason is kept for good: one line, and no name
+// of a person. NotFound; Forbidden unless the actor is treasury staff of the house; Conflict where it was decided
+// before; Invalid for a reason that is none.
+func (s *Store) Reject(ctx context.Context, actor authn.Actor, id int64, reason string) (Draft, error) {
+	unprintable := strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) })
+	if strings.TrimSpace(reason) == "" || len(reason) > mostReason || !utf8.ValidString(reason) || unprintable {
+		return Draft{}, problem.AtField(problem.Invalid, "reason", "give the reason in one line of at most %d bytes", mostReason)
+	}
+	return s.step(ctx, actor, id, func(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft) error {
+		return s.rejectTx(ctx, tx, actor, d, reason)
+	})
+}
+
+// step takes the turn, so that what is published does not change meanwhile, locks the draft, lets fn act on it and reads it
+// again.
+func (s *Store) step(ctx context.Context, actor authn.Actor, id int64, fn func(context.Context, pgx.Tx, authn.Actor, Draft) error) (Draft, error) {
+	if err := require(actor); err != nil {
+		return Draft{}, err
+	}
+	var d Draft
+	err := s.inTurn(ctx, func(tx pgx.Tx) (err error) {
+		if d, err = s.readTx(ctx, tx, id, " FOR UPDATE"); err != nil {
+			return err
+		}
+		if err := fn(ctx, tx, actor, d); err != nil {
+			return err
+		}
+		d, err = s.readTx(ctx, tx, id, "")
+		return err
+	})
+	return d, err
+}
+
+func (s *Store) proposeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft) error {
+	if d.State != Drafted {
+		return d.errNotOpen()
+	}
+	if err := d.checkBase(ctx, tx); err != nil {
+		return err
+	}
+	request, err := approval.AskTx(ctx, tx, actor, approval.Request{
+		Kind: approvalKind, Book: booking.House, Ref: subject(d.ID), Digest: d.digest, Detail: d.detail(),
+	}, s.now())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE gateway.law_draft SET state = 'proposed', approval = $2, proposed_by = $3, proposed_at = $4 WHERE id = $1 AND state = 'drafted'`,
+		d.ID, request, actor.Name(), s.now())
+	if err != nil {
+		return fmt.Errorf("proposing: %w", err)
+	}
+	return nil
+}
+
+// detail is what the second person is shown of the draft in the list of what waits; the draft itself has every change.
+func (d Draft) detail() map[string]string {
+	count := map[ChangeKind]int{}
+	past := 0
+	for _, c := range d.Changes {
+		count[c.Kind]++
+		if c.Past {
+			past++
+		}
+	}
+	out := map[string]string{"base": strconv.FormatInt(d.Base, 10), "past": strconv.Itoa(past)}
+	for kind, n := range count {
+		out[string(kind)] = strconv.Itoa(n)
+	}
+	var names []string
+	for _, doc := range d.Documents {
+		names = append(names, doc.Name)
+	}
+	out["documents"] = strings.Join(names, " ")
+	return out
+}
+
+func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft) error {
+	if d.State != Proposed {
+		return d.errNotOpen()
+	}
+	if actor.Name() == d.DraftedBy {
+		return problem.New(problem.Forbidden, "you made this draft yourself: another person of the treasury must approve it")
+	}
+	digest, err := digestOfDraft(d.Documents)
+	if err != nil {
+		return err
+	}
+	if _, err := approval.ApproveTx(ctx, tx, actor, approval.Decision{ID: d.approval, Digest: digest}, s.now()); err != nil {
+		return err
+	}
+	if err := d.checkBase(ctx, tx); err != nil {
+		return err
+	}
+	docs, err := textsOf(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	c, err := prepare(ctx, tx, docs)
+	if err != nil {
+		return err
+	}
+	e, err := s.publishTx(ctx, tx, actor, c)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE gateway.law_draft SET state = 'published', decided_by = $2, decided_at = $3, revision = $4 WHERE id = $1 AND state = 'proposed'`,
+		d.ID, actor.Name(), e.since, e.revision)
+	if err != nil {
+		return fmt.Errorf("marking the draft as published: %w", err)
+	}
+	return writeAudit(ctx, tx, actor, "law.publish", d.ID, map[string]string{"revision": strconv.FormatInt(e.revision, 10), "digest": digest}, e.since)
+}
+
+func (s *Store) rejectTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft, reason string) error {
+	switch d.State {
+	case Drafted:
+	case Proposed:
+		if _, err := approval.RejectTx(ctx, tx, actor, d.approval, s.now()); err != nil {
+			return err
+		}
+	default:
+		return d.errNotOpen()
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE gateway.law_draft SET state = 'rejected', decided_by = $2, decided_at = $3, reason = $4
+		WHERE id = $1 AND state IN ('drafted', 'proposed')`, d.ID, actor.Name(), s.now(), reason)
+	if err != nil {
+		return fmt.Errorf("rejecting: %w", err)
+	}
+	return writeAudit(ctx, tx, actor, "law.reject", d.ID, nil, s.now())
+}

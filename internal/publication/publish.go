@@ -1,0 +1,171 @@
+package publication
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/authn"
+)
+
+// change is a law that was checked, and what it changes of the published one.
+type change struct {
+	base      edition
+	published Documents
+	docs      Documents // those that differ
+	law       *Law
+	before    []entry // of the schedules, as published
+	after     []entry
+	changes   []Change
+}
+
+// prepare compiles the published law with other documents in it and lists what that changes. Documents that say what is
+// published are left out. Invalid where it is no law, or where days would be left without one.
+func prepare(ctx context.Context, q queryer, docs Documents) (c change, err error) {
+	if c.base, err = current(ctx, q); err != nil {
+		return c, err
+	}
+	if c.published, err = documentsAt(ctx, q, c.base.since); err != nil {
+		return c, err
+	}
+	c.docs = maps.Clone(docs)
+	maps.DeleteFunc(c.docs, func(name string, text []byte) bool { return bytes.Equal(c.published[name], text) })
+	if len(c.docs) == 0 {
+		return c, nil
+	}
+	if c.law, err = compile(c.published.with(c.docs)); err != nil {
+		return c, err
+	}
+	if c.before, err = entriesAt(ctx, q, c.base.since); err != nil {
+		return c, err
+	}
+	c.after = c.settled(feeEntries(c.law.Schedules))
+	if c.base.revision == 0 {
+		return c, nil
+	}
+	if err := checkKept(c.before, c.after); err != nil {
+		return c, err
+	}
+	c.changes, err = changes(c.published, c.docs, c.before, c.after)
+	return c, err
+}
+
+// settled gives entries of documents that are not in the change the digest they were published with. Such an entry changes
+// only where it follows a parameter, and then by its days, name, act or marks; its digest may differ because a newer
+// program works it out in another way.
+func (c change) settled(after []entry) []entry {
+	published := map[string]string{}
+	for _, e := range c.before {
+		published[e.key()] = e.digest
+	}
+	for i := range after {
+		if digest, there := published[after[i].key()]; there && c.docs[after[i].Document] == nil {
+			after[i].digest = digest
+		}
+	}
+	return after
+}
+
+// publishTx makes the change known from now on, and gives its edition. The caller has the turn (inTurn), and prepared the
+// change in it.
+func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (edition, error) {
+	e := edition{revision: c.base.revision + 1, since: s.now()}
+	if !e.since.After(c.base.since) { // a clock that stands still, or was put back
+		e.since = c.base.since.Add(time.Microsecond)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO gateway.publication (revision, known_since, published_by) VALUES ($1, $2, $3)`,
+		e.revision, e.since, actor.Name())
+	if err != nil {
+		return e, fmt.Errorf("publishing: %w", err)
+	}
+	if err := publishDocumentsTx(ctx, tx, e, c.docs); err != nil {
+		return e, err
+	}
+	return e, publishEntriesTx(ctx, tx, e, c.before, c.after)
+}
+
+func publishDocumentsTx(ctx context.Context, tx pgx.Tx, e edition, docs Documents) error {
+	if err := keepTextsTx(ctx, tx, docs); err != nil {
+		return err
+	}
+	var b pgx.Batch
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		b.Queue(`UPDATE gateway.law_document SET known_until = $2 WHERE name = $1 AND known_until IS NULL`, name, e.since)
+		b.Queue(`INSERT INTO gateway.law_document (name, revision, digest, known_from) VALUES ($1, $2, $3, $4)`,
+			name, e.revision, digestOf(docs[name]), e.since)
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("publishing documents: %w", err)
+	}
+	return nil
+}
+
+// keepTextsTx stores texts that are not there yet.
+func keepTextsTx(ctx context.Context, tx pgx.Tx, docs Documents) error {
+	var b pgx.Batch
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		b.Queue(`INSERT INTO gateway.law_text (digest, content) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`, digestOf(docs[name]), docs[name])
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("keeping documents: %w", err)
+	}
+	return nil
+}
+
+// publishEntriesTx ends what was known of entries that changed or are gone, and adds the new ones.
+func publishEntriesTx(ctx context.Context, tx pgx.Tx, e edition, before, after []entry) error {
+	stays := map[string]entry{}
+	for _, now := range after {
+		stays[now.key()] = now
+	}
+	var ended []int64
+	for _, was := range before {
+		if now, there := stays[was.key()]; there && sameEntry(was, now) {
+			delete(stays, was.key())
+			continue
+		}
+		ended = append(ended, was.id)
+	}
+	tag, err := tx.Exec(ctx, `UPDATE gateway.law_version SET known_until = $2 WHERE id = ANY($1) AND known_until IS NULL`, ended, e.since)
+	if err == nil && tag.RowsAffected() != int64(len(ended)) {
+		err = fmt.Errorf("%d of %d versions were open", tag.RowsAffected(), len(ended))
+	}
+	if err != nil {
+		return fmt.Errorf("ending what was known: %w", err)
+	}
+	var rows [][]any
+	for _, v := range after {
+		if _, fresh := stays[v.key()]; fresh {
+			rows = append(rows, []any{v.Document, e.revision, v.Of, v.Component, v.Name.Vi, v.Name.En, v.From, v.To, e.since,
+				v.Act.Vi, v.Act.En, v.Unknown, v.Provisional, v.digest})
+		}
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"gateway", "law_version"}, []string{"document", "revision", "of", "component", "name_vi", "name_en",
+		"valid_from", "valid_until", "known_from", "act_vi", "act_en", "unknown", "provisional", "digest"}, pgx.CopyFromRows(rows))
+	if err != nil {
+		return fmt.Errorf("publishing versions: %w", err)
+	}
+	return nil
+}
+
+func sameEntry(a, b entry) bool {
+	return a.Document == b.Document && a.To == b.To && a.digest == b.digest && sameMarks(a.Change, b.Change)
+}
+
+// entriesAt reads the versions as known at an instant.
+func entriesAt(ctx context.Context, q queryer, at time.Time) ([]entry, error) {
+	versions, err := readVersions(ctx, q, VersionsQuery{Known: at})
+	out := make([]entry, len(versions))
+	for i, v := range versions {
+		out[i] = entry{id: v.id, digest: v.Digest, Change: Change{
+			Document: v.Document, Of: v.Of, Component: v.Component, Name: v.Name, From: v.From, To: v.To, Act: v.Act,
+			Unknown: v.Unknown, Provisional: v.Provisional,
+		}}
+	}
+	return out, err
+}

@@ -1,0 +1,159 @@
+package publication_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"exchequer/internal/authn"
+	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
+	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/problem"
+	"exchequer/internal/publication"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var (
+	lan     = authn.Actor{ID: "lan", Role: authn.Treasury, Books: []string{"000"}}
+	minh    = authn.Actor{ID: "minh", Role: authn.Treasury, Books: []string{"000"}}
+	officer = authn.Actor{ID: "officer", Role: authn.Officer, Books: []string{"000"}}
+	abroad  = authn.Actor{ID: "abroad", Role: authn.Treasury, Books: []string{"EHN"}}
+)
+
+const permit = "schedules/permit.yaml"
+
+// tariff is a schedule whose versions are given, each "from amount", or "from unknown".
+func tariff(versions ...string) []byte {
+	var b strings.Builder
+	b.WriteString(`service: permit
+name: {vi: Giấy phép, en: Permit}
+body: licence_authority
+valid_days: 30
+components:
+  - id: permit_fee
+    charge: licence_fee
+    code: permit_fee
+    by: date
+    versions:
+`)
+	for i, v := range versions {
+		from, amount, _ := strings.Cut(v, " ")
+		says := fmt.Sprintf(`rules: [{rule: {vi: mọi trường hợp, en: every case}, fixed: %q}]`, amount)
+		if amount == "unknown" {
+			says = "unknown: the amount is not on file"
+		}
+		fmt.Fprintf(&b, "      - {version: %d/2020, from: %s, act: Circular %d/2020/TT-BTC, source: read, confidence: high, %s}\n", i+1, from, i+1, says)
+	}
+	first, amount, _ := strings.Cut(versions[0], " ")
+	fmt.Fprintf(&b, "examples:\n  - {why: the first day, on: %s, inputs: {}, total: %q}\n", first, amount)
+	return []byte(b.String())
+}
+
+// lawOf is the tariff with the catalogue that comes with the program, and no other service.
+func lawOf(t *testing.T, schedule []byte) publication.Documents {
+	t.Helper()
+	docs, err := publication.Included()
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(docs, func(name string, _ []byte) bool { return !strings.HasPrefix(name, "catalog/") })
+	docs[permit] = schedule
+	return docs
+}
+
+// clock stands where a test puts it.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(day string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = calendar.MustDate(day).At(9 * time.Hour).UTC()
+	return c.at
+}
+
+// world is a database in which the permit costs 100,000 from 2020 on, published on 2 June 2025.
+type world struct {
+	pool  *pgxpool.Pool
+	clock *clock
+	*publication.Store
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{pool: pgtest.New(t), clock: &clock{}}
+	w.clock.set("2025-06-02")
+	w.Store = publication.New(w.pool, w.clock)
+	if b, err := w.Begin(t.Context(), lawOf(t, tariff("2020-01-01 100000"))); err != nil || b.Revision != 1 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	return w
+}
+
+// propose drafts the tariff as lan and proposes it.
+func (w *world) propose(t *testing.T, versions ...string) publication.Draft {
+	t.Helper()
+	d, err := w.Draft(t.Context(), lan, publication.Documents{permit: tariff(versions...)})
+	if err == nil {
+		d, err = w.Propose(t.Context(), lan, d.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// publish lets two persons publish the tariff.
+func (w *world) publish(t *testing.T, versions ...string) publication.Draft {
+	t.Helper()
+	d, err := w.Approve(t.Context(), minh, w.propose(t, versions...).ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// count counts the rows of a table.
+func (w *world) count(t *testing.T, table string) (n int) {
+	t.Helper()
+	if err := w.pool.QueryRow(t.Context(), "SELECT count(*) FROM gateway."+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// costs gives the permit's price on a day.
+func costs(t *testing.T, law *publication.Law, err error, on string) int64 {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := law.Schedules.Quote(fee.Request{Service: "permit", Date: calendar.MustDate(on), Inputs: json.RawMessage(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q.TotalVND
+}
+
+func wants(t *testing.T, what string, err error, code problem.Code, says string) {
+	t.Helper()
+	if problem.CodeOf(err) != code || !strings.Contains(fmt.Sprint(err), says) {
+		t.Errorf("%s: %v (%s); want %s that says %q", what, err, problem.CodeOf(err), code, says)
+	}
+}
