@@ -17,6 +17,7 @@ import (
 	"exchequer/internal/fee"
 	"exchequer/internal/jobs"
 	"exchequer/internal/order"
+	"exchequer/internal/publication"
 	"exchequer/internal/settlement"
 	"exchequer/internal/sign"
 	"exchequer/internal/story"
@@ -56,6 +57,7 @@ type gateway struct {
 	catalog    *catalog.Catalog
 	calendar   *calendar.Calendar
 	schedules  *fee.Schedules
+	published  *publication.Store
 	keys       *sign.Keys
 	providers  map[string]providers.Provider
 	bills      *bill.Store
@@ -77,6 +79,7 @@ func newGateway(c gatewayConfig) (*gateway, error) {
 	if g.schedules, err = fee.Load(schedules.FS); err != nil {
 		return nil, err
 	}
+	g.published = publication.New(c.pool, c.clock)
 	if g.keys, err = sign.OpenKeys(filepath.Join(c.stateDir, "keys")); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type cli struct {
 	Run       runCmd       `cmd:"" help:"All in one: embedded servers, simulators, API, pages, workers; plays the main job and prints the closing proof."`
 	Serve     serveCmd     `cmd:"" help:"The API and the pages."`
 	Work      workCmd      `cmd:"" help:"The workers; any number."`
-	Migrate   migrateCmd   `cmd:"" help:"Brings the schema up to date."`
+	Migrate   migrateCmd   `cmd:"" help:"Brings the schema up to date, and the law that comes with the program."`
 	Fees      feesCmd      `cmd:"" help:"What a service costs, and why."`
 	Ledger    ledgerCmd    `cmd:"" help:"The books: verify, balances, export."`
 	Statement statementCmd `cmd:"" help:"Bank statements."`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"exchequer/internal/publication"
 )
 
 type migrateCmd struct {
@@ -11,10 +13,11 @@ type migrateCmd struct {
 }
 
 type migrated struct {
-	UpToDate bool `json:"up_to_date"`
+	UpToDate bool                `json:"up_to_date"`
+	Law      publication.Brought `json:"law"`
 }
 
-// Run brings the schema up, on the servers that are configured, running or private.
+// Run brings the schema up, and the law that comes with the program, on the servers that are configured, running or private.
 func (c migrateCmd) Run(ctx context.Context, e *environment) error {
 	s := readSettings()
 	s.databaseURL = orElse(s.migrateURL, s.databaseURL)
@@ -23,5 +26,32 @@ func (c migrateCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	defer v.stop(e.log)
-	return e.print(c.JSON, migrated{UpToDate: true}, func(w io.Writer) { fmt.Fprintln(w, "the schema is up to date") })
+	pool, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	clock, err := programClock(ctx, pool)
+	if err != nil {
+		return err
+	}
+	law, err := v.beginLaw(ctx, pool, clock, e.log)
+	if err != nil {
+		return err
+	}
+	return e.print(c.JSON, migrated{UpToDate: true, Law: law}, func(w io.Writer) {
+		fmt.Fprintln(w, "the schema is up to date")
+		tellLaw(w, law)
+	})
+}
+
+func tellLaw(w io.Writer, law publication.Brought) {
+	switch {
+	case law.Revision != 0:
+		fmt.Fprintf(w, "the law that comes with this program is published, revision %d\n", law.Revision)
+	case law.Draft != 0:
+		fmt.Fprintf(w, "this program brings newer documents of the law: draft %d waits for a second person\n", law.Draft)
+	case law.Fault != "":
+		fmt.Fprintf(w, "this program brings newer documents of the law, which do not fit what is published here: %s\n", law.Fault)
+	}
 }

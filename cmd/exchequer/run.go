@@ -46,6 +46,9 @@ func (c runCmd) Run(ctx context.Context, e *environment) error {
 		return err
 	}
 	defer keepLast(ctx, clock, e.log)
+	if _, err := v.beginLaw(ctx, pool, clock, e.log); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", c.address())
 	if err != nil {
 		return fmt.Errorf("listen (choose another address with --listen): %w", err)

@@ -9,6 +9,7 @@ import (
 	"exchequer/internal/calendar"
 	"exchequer/internal/embedded"
 	"exchequer/internal/pg"
+	"exchequer/internal/publication"
 	"exchequer/internal/story"
 )
 
@@ -71,6 +72,22 @@ func (v *servers) migrate(ctx context.Context, s settings, n needs) error {
 	}
 	v.migrated = true
 	return pg.Migrate(ctx, orElse(s.migrateURL, v.database))
+}
+
+// beginLaw brings the documents that come with the program where the schema was brought up to date just now.
+func (v *servers) beginLaw(ctx context.Context, pool *pgxpool.Pool, clock calendar.Clock, log *slog.Logger) (publication.Brought, error) {
+	if !v.migrated {
+		return publication.Brought{}, nil
+	}
+	docs, err := publication.Included()
+	if err != nil {
+		return publication.Brought{}, err
+	}
+	b, err := publication.New(pool, clock).Begin(ctx, docs)
+	if b.Draft != 0 || b.Fault != "" {
+		log.Warn("this program brings newer documents of the law: a person decides", "draft", b.Draft, "fault", b.Fault)
+	}
+	return b, err
 }
 
 // open gives the pool, on a schema of this program's version.
@@ -143,6 +160,9 @@ func newCommandGateway(ctx context.Context, s settings, v *servers, pool *pgxpoo
 	}
 	clock, err := programClock(ctx, pool)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := v.beginLaw(ctx, pool, clock, log); err != nil {
 		return nil, err
 	}
 	return newGateway(gatewayConfig{pool: pool, clock: clock, partners: p, stateDir: v.stateDir, redisURL: v.redis, timing: defaultTiming(), log: log})
