@@ -130,6 +130,9 @@ func TestARefusalByLawNamesTheAct(t *testing.T) {
 	if act := a.text(t, "act"); !strings.Contains(act, "188/2016") {
 		t.Errorf("act %q", act)
 	}
+	if detail := a.text(t, "detail_vi"); !strings.Contains(detail, "Thông tư 188/2016") {
+		t.Errorf("in Vietnamese it is %q", detail)
+	}
 }
 
 func TestABodyThatIsNotSaidToBeJSON(t *testing.T) {

@@ -57,6 +57,7 @@ type Problem struct {
 	Title    string       `json:"title"`
 	Status   int          `json:"status"`
 	Detail   string       `json:"detail" doc:"What to do, for a person"`
+	DetailVi string       `json:"detail_vi,omitempty" doc:"The same in Vietnamese, where the law or a tariff refuses"`
 	Instance string       `json:"instance" doc:"The request: name it when you report a fault" example:"urn:exchequer:request:01JXA"`
 	Code     problem.Code `json:"code" doc:"What programs branch on" example:"conflict"`
 	Act      string       `json:"act,omitempty" doc:"The legal act that decides, where one does"`
@@ -103,9 +104,9 @@ func (s *server) problem(ctx context.Context, err error, said any) *Problem {
 		return newProblem(ctx, problem.Internal, "something went wrong here: report the instance of this document")
 	}
 	sent := reading(said)
-	detail := sent.unsaid(refused.Detail)
+	detail := sent.unsaid(refused.Detail, "the value")
 	p := newProblem(ctx, refused.Code, detail)
-	p.Act = refused.Act
+	p.DetailVi, p.Act = sent.unsaid(refused.DetailVi, "giá trị"), refused.Act
 	if refused.Field == headerKey && refused.Code == problem.Invalid {
 		p.Status = http.StatusBadRequest
 	}

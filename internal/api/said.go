@@ -50,17 +50,17 @@ func (s *sent) collect(v any) {
 	}
 }
 
-// unsaid takes the caller's own values out of a detail: where they are quoted, and where the sentence begins with one.
-// Refusals are written by packages that may quote a value for the command line; an answer over the network must not,
-// since any field may hold what should have stood elsewhere, such as a name.
-func (s sent) unsaid(detail string) string {
+// unsaid puts other words in the place of the caller's own values: where they are quoted, and where the sentence begins
+// with one. Refusals are written by packages that may quote a value for the command line; an answer over the network
+// must not, since any field may hold what should have stood elsewhere, such as a name.
+func (s sent) unsaid(detail, instead string) string {
 	for _, v := range s.values {
 		if v == "" {
 			continue
 		}
-		detail = strings.ReplaceAll(detail, strconv.Quote(v), "the value")
+		detail = strings.ReplaceAll(detail, strconv.Quote(v), instead)
 		if rest, ok := strings.CutPrefix(detail, v+" "); ok {
-			detail = "the value " + rest
+			detail = instead + " " + rest
 		}
 	}
 	return detail

@@ -10,9 +10,12 @@ func TestADetailLosesWhatTheCallerSent(t *testing.T) {
 		`neither "B C" nor "12345"`:                               `neither the value nor the value`,
 		`"action" is required`:                                    `"action" is required`,
 	} {
-		if got := reading(body).unsaid(detail); got != want {
+		if got := reading(body).unsaid(detail, "the value"); got != want {
 			t.Errorf("%s\nbecame %s\n  want %s", detail, got, want)
 		}
+	}
+	if got := reading(body).unsaid(`12345 vượt mức cao nhất được nhận, 999`, "giá trị"); got != "giá trị vượt mức cao nhất được nhận, 999" {
+		t.Errorf("in Vietnamese it became %s", got)
 	}
 }
 

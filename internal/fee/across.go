@@ -1,11 +1,8 @@
 package fee
 
 import (
-	"fmt"
-
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // across lets a component use two versions when one takes over within the period that a bill spans.
@@ -42,9 +39,10 @@ func (c *component) change(since, until calendar.Date) (int, error) {
 			continue
 		}
 		if found != none || i == 0 {
-			return none, &problem.Error{Code: problem.Refused, Act: c.across.act.En,
-				Detail: fmt.Sprintf("from %s to %s more than one change of %s, or one from before the first version on file: "+
-					"%s covers one change", since, until, c.id, c.across.act.En)}
+			return none, noAmount(c.across.act, said(
+				"từ %s đến %s có hơn một lần thay đổi %s, hoặc thay đổi từ trước quy định đầu tiên đã có: %s chỉ tính cho một lần",
+				"from %s to %s more than one change of %s, or one from before the first version on file: %s covers one change",
+				since, until, c.called(), c.across.act))
 		}
 		found = i
 	}
@@ -98,8 +96,8 @@ var (
 // graduatedRule gives the rule of a version that applies; the loader saw to it that it is graduated.
 func (c *component) graduatedRule(r *run, version int) (*rule, error) {
 	v := &c.versions[version]
-	if v.unknown != "" {
-		return nil, unknown{why: v.unknown}.charge(r, Line{Code: c.code, Act: v.act.En})
+	if v.unknown != (Text{}) {
+		return nil, notOnFile(c.called(), v.act, v.unknown)
 	}
 	rule, err := v.applying(r, c.each)
 	if err == nil && rule == nil {

@@ -41,9 +41,8 @@ func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 // codes sees to it that every line gets a code: the parts of a split and the values of a set bring their own.
 func (l *loader) codes(c *component, at string) {
 	for _, v := range c.versions {
-		for i, r := range v.rules {
-			if k, ok := r.kind.(unknown); ok {
-				v.rules[i].kind = unknown{why: k.why, of: c.called()}
+		for _, r := range v.rules {
+			if _, ok := r.kind.(unknown); ok {
 				continue // it makes no line
 			}
 			if tiers, ok := r.kind.(*graduated); ok {
@@ -55,8 +54,11 @@ func (l *loader) codes(c *component, at string) {
 	}
 }
 
-// called is how a refusal names the component: a split has no code of its own.
-func (c *component) called() string { return cmp.Or(c.code, c.id) }
+// called is how a refusal names the component: by its label, or else its code, which a split has not.
+func (c *component) called() Text {
+	code := cmp.Or(c.code, c.id)
+	return cmp.Or(c.label, Text{code, code})
+}
 
 // setSource finds a set among the inputs.
 func (l *loader) setSource(t *tariff, name, at string) int {
@@ -84,9 +86,9 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 }
 
 func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
-	v := version{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown, provisional: l.provisional(doc.Mark, at)}
+	v := version{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown.Text, provisional: l.provisional(doc.Mark, at)}
 	l.needIf(doc.Act.En == "", at, "version %s needs its legal basis, `act`", doc.Version.En)
-	l.needIf((doc.Unknown == "") == (len(doc.Rules) == 0), at,
+	l.needIf((doc.Unknown.En == "") == (len(doc.Rules) == 0), at,
 		"version %s needs either rules or, in `unknown`, why there is no amount", doc.Version.En)
 	for i := range doc.Rules {
 		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], v, label, fmt.Sprintf("%s.rules[%d]", at, i)))

@@ -58,9 +58,9 @@ type useDoc struct {
 
 // checkDoc is a condition over the inputs; where it does not hold the request is Invalid at the field.
 type checkDoc struct {
-	That  string `yaml:"that"`
-	Field string `yaml:"field"`
-	Say   string `yaml:"say"`
+	That  string  `yaml:"that"`
+	Field string  `yaml:"field"`
+	Say   wording `yaml:"say"`
 }
 
 // evidence says how far an entry can be trusted.
@@ -103,7 +103,7 @@ type versionDoc struct {
 	From    calendar.Date `yaml:"from"`
 	To      calendar.Date `yaml:"to"`
 	Act     wording       `yaml:"act"`
-	Unknown string        `yaml:"unknown"` // why no amount is known: the request is refused
+	Unknown wording       `yaml:"unknown"` // why no amount is known: the request is refused
 	Mark    evidence      `yaml:",inline"`
 	Rules   []ruleDoc     `yaml:"rules"`
 }
@@ -131,7 +131,7 @@ type ruleDoc struct {
 	PerDay      *perDayDoc      `yaml:"per_day"`
 	Split       *splitDoc       `yaml:"split"`
 	Instalments *instalmentsDoc `yaml:"instalments"`
-	Unknown     string          `yaml:"unknown"`
+	Unknown     wording         `yaml:"unknown"`
 }
 
 type perUnitDoc struct {
@@ -268,7 +268,7 @@ type parameterVersion struct {
 	Value     quoted        `yaml:"value"`
 	Values    []keyedValue  `yaml:"values"`
 	Otherwise *keyedValue   `yaml:"otherwise"` // for the keys that `values` does not name
-	Unknown   string        `yaml:"unknown"`
+	Unknown   wording       `yaml:"unknown"`
 	Act       wording       `yaml:"act"`
 	Mark      evidence      `yaml:",inline"`
 }
@@ -277,7 +277,7 @@ type parameterVersion struct {
 type keyedValue struct {
 	Keys    []string `yaml:"keys"`
 	Value   quoted   `yaml:"value"`
-	Unknown string   `yaml:"unknown"`
+	Unknown wording  `yaml:"unknown"`
 	Act     wording  `yaml:"act"`
 	Mark    evidence `yaml:",inline"`
 }

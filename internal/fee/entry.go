@@ -96,7 +96,7 @@ func (l *loader) entries(t *tariff) []Entry {
 		for j := range c.versions {
 			v, e := &c.versions[j], base
 			e.Name, e.From, e.To = c.periods[j].version, c.periods[j].from, c.periods[j].to
-			e.Act, e.Unknown, e.Provisional = v.act, v.unknown != "", v.provisional
+			e.Act, e.Unknown, e.Provisional = v.act, v.unknown != Text{}, v.provisional
 			if len(v.rules) > 0 {
 				e.Provisional = slices.ContainsFunc(v.rules, func(r rule) bool { return r.provisional })
 			}
@@ -124,7 +124,7 @@ func (l *loader) entriesOf(p *parameter) []Entry {
 	for i, period := range p.periods {
 		v := &p.versions[i]
 		out = append(out, Entry{Document: l.file, Of: p.name, Name: period.version, From: period.from, To: period.to, Act: v.act,
-			Unknown: v.all != nil && v.all.unknown != "" && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
+			Unknown: v.all != nil && v.all.unknown != Text{} && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
 	}
 	return out
 }

@@ -11,6 +11,8 @@ import (
 	"exchequer/schedules"
 )
 
+var added = wording{Text: Text{"thêm", "added"}}
+
 // later is the first day of a version that follows the last one.
 func later(last, to calendar.Date, gapsAllowed bool) calendar.Date {
 	if !to.IsZero() && !gapsAllowed {
@@ -51,7 +53,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			t.Fatal(err)
 		}
 		v := doc.Versions[len(doc.Versions)-1]
-		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = add(later(v.From, v.To, false)), calendar.Date{}, "", nil, nil, "added"
+		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = add(later(v.From, v.To, false)), calendar.Date{}, "", nil, nil, added
 		doc.Versions = append(doc.Versions, v)
 		parameters[doc.Parameter] = l.parameter(&doc)
 		if len(l.faults) > 0 {
@@ -69,7 +71,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			continue
 		}
 		v := c.Versions[len(c.Versions)-1]
-		v.From, v.To, v.Rules, v.Unknown = add(later(v.From, v.To, c.Elsewhere == "none")), calendar.Date{}, nil, "added"
+		v.From, v.To, v.Rules, v.Unknown = add(later(v.From, v.To, c.Elsewhere == "none")), calendar.Date{}, nil, added
 		c.Versions = append(c.Versions, v)
 	}
 	out := l.tariff(&doc, parameters)

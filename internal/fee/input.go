@@ -28,6 +28,12 @@ type input struct {
 	spellings  []string // name and aliases
 }
 
+// What a number outside its bounds is told: the number and the bound.
+const (
+	belowVi, belowEn = "%s nhỏ hơn mức thấp nhất được nhận, %s", "%s is below the least allowed, %s"
+	overVi, overEn   = "%s vượt mức cao nhất được nhận, %s", "%s is over the most allowed, %s"
+)
+
 // Places from which a date may be taken, besides slots.
 const (
 	none        = -1
@@ -98,18 +104,20 @@ func (in *input) parse(text string) (value, error) {
 		return in.parseNumber(text)
 	case kindDate:
 		d, err := calendar.ParseDate(text)
+		if err != nil {
+			return v, wrongly("%q không phải ngày theo dạng YYYY-MM-DD", "%q is not a date in the form YYYY-MM-DD", text)
+		}
 		v.date = d
-		return v, err
 	case kindEnum:
 		v.text = text
 		if !slices.Contains(in.allowed, text) {
-			return v, fmt.Errorf("%q is not allowed: use one of %s", text, strings.Join(in.allowed, ", "))
+			return v, wrongly("%q không được nhận: dùng một trong %s", "%q is not allowed: use one of %s", text, strings.Join(in.allowed, ", "))
 		}
 	case kindSet:
 		return in.parseSet(strings.Split(text, ","))
 	case kindBool:
 		if text != "true" && text != "false" {
-			return v, fmt.Errorf("%q is neither true nor false", text)
+			return v, wrongly("%q không phải true hay false", "%q is neither true nor false", text)
 		}
 		v.text, v.yes = text, text == "true"
 	}
@@ -124,15 +132,15 @@ func (in *input) parseNumber(text string) (value, error) {
 	}
 	if n.big != nil || int32(n.scale) > in.places { // an int has 0 places
 		if in.places == 0 {
-			return v, fmt.Errorf("%s is not a whole number", text)
+			return v, wrongly("%s không phải số nguyên", "%s is not a whole number", text)
 		}
-		return v, fmt.Errorf("%s has more than %d decimal places", text, in.places)
+		return v, wrongly("%s có hơn %d chữ số thập phân", "%s has more than %d decimal places", text, in.places)
 	}
 	if in.min != nil && n.less(*in.min) {
-		return v, fmt.Errorf("%s is below the least allowed, %s", text, in.min)
+		return v, wrongly(belowVi, belowEn, text, in.min)
 	}
 	if in.max != nil && in.max.less(n) {
-		return v, fmt.Errorf("%s is over the most allowed, %s", text, in.max)
+		return v, wrongly(overVi, overEn, text, in.max)
 	}
 	v.dec = n
 	return v, nil
@@ -143,15 +151,15 @@ func (in *input) parseSet(texts []string) (value, error) {
 	v := value{set: true, kind: kindSet}
 	for _, text := range texts {
 		if !slices.Contains(in.allowed, text) {
-			return v, fmt.Errorf("%q is not allowed: use one or more of %s", text, strings.Join(in.allowed, ", "))
+			return v, wrongly("%q không được nhận: dùng một hay nhiều trong %s", "%q is not allowed: use one or more of %s", text, strings.Join(in.allowed, ", "))
 		}
 		if slices.Contains(v.texts, text) {
-			return v, fmt.Errorf("%q is named twice", text)
+			return v, wrongly("%q có hai lần", "%q is named twice", text)
 		}
 		v.texts = append(v.texts, text)
 	}
 	if len(v.texts) == 0 {
-		return v, fmt.Errorf("needs one or more of %s", strings.Join(in.allowed, ", "))
+		return v, wrongly("cần một hay nhiều trong %s", "needs one or more of %s", strings.Join(in.allowed, ", "))
 	}
 	slices.SortFunc(v.texts, func(a, b string) int { return slices.Index(in.allowed, a) - slices.Index(in.allowed, b) })
 	return v, nil
@@ -168,7 +176,7 @@ func (in *input) parseJSON(raw json.RawMessage) (value, error) {
 	}
 	var texts []string
 	if json.Unmarshal(raw, &texts) != nil {
-		return value{}, fmt.Errorf("needs a list of %s", strings.Join(in.allowed, ", "))
+		return value{}, wrongly("cần danh sách các giá trị %s", "needs a list of %s", strings.Join(in.allowed, ", "))
 	}
 	return in.parseSet(texts)
 }
@@ -184,9 +192,11 @@ func (in *input) jsonText(raw json.RawMessage) (string, error) {
 	case (first == 't' || first == 'f') && in.kind == kindBool:
 		return string(raw), nil
 	}
-	return "", fmt.Errorf("needs %s", map[valueKind]string{
-		kindDecimal: "a number", kindInt: "a whole number", kindDate: "a date in the form YYYY-MM-DD",
-		kindEnum: "one of " + strings.Join(in.allowed, ", "), kindBool: "true or false",
+	allowed := strings.Join(in.allowed, ", ")
+	return "", wrongly("cần %s", "needs %s", map[valueKind]Text{
+		kindDecimal: {"một số", "a number"}, kindInt: {"một số nguyên", "a whole number"},
+		kindDate: {"ngày theo dạng YYYY-MM-DD", "a date in the form YYYY-MM-DD"},
+		kindEnum: {"một trong " + allowed, "one of " + allowed}, kindBool: {"true hoặc false", "true or false"},
 	}[in.kind])
 }
 
@@ -198,10 +208,10 @@ func (t *tariff) readInputs(raw json.RawMessage, on calendar.Date, slots []value
 		raw = json.RawMessage("{}")
 	}
 	if !json.Valid(raw) {
-		return problem.AtField(problem.Invalid, "inputs", "the inputs are not one well-formed JSON object")
+		return invalid("inputs", said("dữ liệu vào không phải một đối tượng JSON hợp lệ", "the inputs are not one well-formed JSON object"))
 	}
 	if raw[0] != '{' {
-		return problem.AtField(problem.Invalid, "inputs", "the inputs must be one JSON object")
+		return invalid("inputs", said("dữ liệu vào phải là một đối tượng JSON", "the inputs must be one JSON object"))
 	}
 	for m := (members{rest: raw[1:]}); m.next(); {
 		if err := t.readInput(m.key, m.value, slots); err != nil {
@@ -215,8 +225,8 @@ func (t *tariff) readInput(key string, raw json.RawMessage, slots []value) error
 	slot, ok := t.spellings[key]
 	if !ok {
 		// The key is the caller's own text and is not repeated: it could be anything.
-		return problem.AtField(problem.Invalid, "inputs", "there is an input that %s does not have: its inputs are %s",
-			t.service, strings.Join(t.inputNames(), ", "))
+		return invalid("inputs", said("có dữ liệu mà %s không dùng: dữ liệu cần là %s", "there is an input that %s does not have: its inputs are %s",
+			t.service, strings.Join(t.inputNames(), ", ")))
 	}
 	if string(raw) == "null" {
 		return nil // the same as not sent
@@ -224,11 +234,11 @@ func (t *tariff) readInput(key string, raw json.RawMessage, slots []value) error
 	in := &t.inputs[slot]
 	v, err := in.parseJSON(raw)
 	if err != nil {
-		return problem.AtField(problem.Invalid, in.name, "%v", err)
+		return invalidBy(in.name, err)
 	}
 	if old := &slots[slot]; old.given && !old.equals(&v) {
-		return problem.AtField(problem.Invalid, in.name, "is given twice with different values (its names are %s)",
-			strings.Join(in.spellings, ", "))
+		return invalid(in.name, said("có hai giá trị khác nhau (các tên là %s)", "is given twice with different values (its names are %s)",
+			strings.Join(in.spellings, ", ")))
 	}
 	v.given = true
 	slots[slot] = v
@@ -248,7 +258,7 @@ func (t *tariff) fillDefaults(on calendar.Date, slots []value) error {
 			*v = slots[in.presetBy]
 			v.given = false
 		case in.required:
-			return problem.AtField(problem.Invalid, in.name, "is required")
+			return invalid(in.name, said("cần có", "is required"))
 		}
 	}
 	return nil
@@ -268,7 +278,7 @@ func (t *tariff) checkBounds(r *run) error {
 				return err
 			}
 			if r.slots[i].dec.less(least) {
-				return r.outOfBounds(in.name, fmt.Sprintf("%s is below the least allowed, %s", r.slots[i].dec, least))
+				return r.outOfBounds(in.name, said(belowVi, belowEn, r.slots[i].dec, least))
 			}
 		}
 		r.used = 0
@@ -278,7 +288,7 @@ func (t *tariff) checkBounds(r *run) error {
 				return err
 			}
 			if most.less(r.slots[i].dec) {
-				return r.outOfBounds(in.name, fmt.Sprintf("%s is over the most allowed, %s", r.slots[i].dec, most))
+				return r.outOfBounds(in.name, said(overVi, overEn, r.slots[i].dec, most))
 			}
 		}
 	}
@@ -286,18 +296,18 @@ func (t *tariff) checkBounds(r *run) error {
 }
 
 // outOfBounds refuses an input with the acts of the parameters that its bound was worked out from.
-func (r *run) outOfBounds(field, detail string) error {
-	var acts []string
+func (r *run) outOfBounds(field string, detail Text) error {
+	var vi, en []string
 	for i := range r.tariff.uses {
 		if r.used&(1<<i) != 0 {
-			acts = append(acts, r.found[i].act.En)
+			vi, en = append(vi, r.found[i].act.Vi), append(en, r.found[i].act.En)
 		}
 	}
-	e := &problem.Error{Code: problem.Invalid, Field: field, Detail: detail, Act: strings.Join(acts, "; ")}
-	if e.Act != "" {
-		e.Detail += " (" + e.Act + ")"
+	acts := Text{strings.Join(vi, "; "), strings.Join(en, "; ")}
+	if acts.En != "" {
+		detail = detail.of(acts)
 	}
-	return e
+	return &problem.Error{Code: problem.Invalid, Field: field, Detail: detail.En, DetailVi: detail.Vi, Act: acts.En}
 }
 
 func (t *tariff) inputNames() []string {

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // instalments gives one of several payments of an amount. The first is a share of it; the others are equal parts of
@@ -58,10 +57,10 @@ func (k instalments) charge(r *run, line Line) error {
 	}
 	n, m := number.dec.coef, count.dec.coef
 	if m < 1 || m > maxInstalments {
-		return problem.AtField(problem.Invalid, r.tariff.inputs[k.count].name, "must be 1 to %d", maxInstalments)
+		return invalid(r.tariff.inputs[k.count].name, said("phải từ 1 đến %d", "must be 1 to %d", maxInstalments))
 	}
 	if n < 1 || n > m {
-		return problem.AtField(problem.Invalid, r.tariff.inputs[k.number].name, "must be 1 to %d, the number of payments", m)
+		return invalid(r.tariff.inputs[k.number].name, said("phải từ 1 đến %d, là số kỳ", "must be 1 to %d, the number of payments", m))
 	}
 	line.Code, line.Label = line.Code+strconv.FormatInt(n, 10), numbered(cmp.Or(line.Label, instalmentLabel), int(n))
 	if m == 1 {

@@ -5,7 +5,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // kind is a way to reach the lines of one rule. The line it is given carries code, charge, version, rule and act.
@@ -23,7 +22,7 @@ func (l *loader) kind(t *tariff, doc *ruleDoc, at string) kind {
 	}
 	add(doc.Fixed != "", func() kind { return fixed{l.amount(t, doc.Fixed, at+".fixed", true)} })
 	add(doc.Exempt, func() kind { return exempt{} })
-	add(doc.Unknown != "", func() kind { return unknown{why: doc.Unknown} })
+	add(doc.Unknown.En != "", func() kind { return unknown{why: doc.Unknown.Text} })
 	add(doc.Midpoint != nil, func() kind { return l.midpoint(doc.Midpoint, at+".midpoint") })
 	add(doc.PerUnit != nil, func() kind { return l.perUnit(t, doc.PerUnit, at+".per_unit") })
 	add(doc.Graduated != nil, func() kind { return l.graduated(t, doc.Graduated, at+".graduated") })
@@ -67,11 +66,14 @@ func (exempt) charge(r *run, line Line) error {
 }
 
 // unknown refuses: the law has an amount, but it is not on file with certainty.
-type unknown struct{ why, of string } // of: what is not known, where its line has no code
+type unknown struct{ why Text }
 
 func (k unknown) charge(_ *run, line Line) error {
-	return &problem.Error{Code: problem.Refused, Act: line.Act,
-		Detail: "no certain amount is on file for " + cmp.Or(line.Code, k.of) + " (" + line.Act + "): " + k.why}
+	return notOnFile(cmp.Or(line.Label, line.Rule), line.ActName(), k.why)
+}
+
+func notOnFile(what, act, why Text) error {
+	return noAmount(act, said("chưa có mức thu chắc chắn cho %s (%s): %s", "no certain amount is on file for %s (%s): %s", what, act, why))
 }
 
 // midpoint is the middle of a range.

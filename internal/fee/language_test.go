@@ -31,7 +31,7 @@ versions:
     values:
       - {keys: [Ha Noi], value: "0.12", source: recalled, confidence: high}
       - {keys: [Hue, Can Tho], value: "0.11", act: Resolution 7/2022}
-      - {keys: [Vinh], unknown: sources conflict}
+      - {keys: [Vinh], unknown: {vi: nguồn khác nhau, en: sources conflict}}
   - version: 51/2025
     from: 2025-03-01
     act: Decree 51/2025/ND-CP

@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
 	"strconv"
@@ -235,21 +234,21 @@ func parseNumber(text string) (number, error) {
 		return n, nil
 	}
 	if len(text) > maxDecimalText {
-		return number{}, fmt.Errorf("the number has more than %d characters", maxDecimalText)
+		return number{}, wrongly("số có hơn %d ký tự", "the number has more than %d characters", maxDecimalText)
 	}
 	d, err := decimal.NewFromString(text)
 	if err != nil {
-		return number{}, fmt.Errorf("%q is not a decimal number", text)
+		return number{}, wrongly("%q không phải số thập phân", "%q is not a decimal number", text)
 	}
 	// The exponent is looked at before any comparison: 1e999999999 is short to write and endless to expand.
 	if e := d.Exponent(); e > 18 || e < -18 {
-		return number{}, fmt.Errorf("%q is out of range", text)
+		return number{}, wrongly("%q ngoài phạm vi", "%q is out of range", text)
 	}
 	if d.Abs().GreaterThan(maxInput) {
-		return number{}, fmt.Errorf("%q is over the limit of 10^15", text)
+		return number{}, wrongly("%q vượt giới hạn 10^15", "%q is over the limit of 10^15", text)
 	}
 	if !d.Equal(d.Truncate(maxDecimalPlaces)) {
-		return number{}, fmt.Errorf("%q has more than %d decimal places", text, maxDecimalPlaces)
+		return number{}, wrongly("%q có hơn %d chữ số thập phân", "%q has more than %d decimal places", text, maxDecimalPlaces)
 	}
 	return numberOf(d), nil
 }

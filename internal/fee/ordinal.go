@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // ordinal charges the first, the second, … of a number of people each at its own share of a base, a line each.
@@ -49,15 +48,15 @@ func (k ordinal) charge(r *run, line Line) error {
 	}
 	last := count.plus(after)
 	if !count.isWhole() || !after.isWhole() || count.less(number{}) || after.less(number{}) || whole(maxOrdinal).less(last) {
-		return problem.AtField(problem.Invalid, "inputs", "they lead to %s people after %s; whole numbers up to %d are allowed",
-			count, after, maxOrdinal)
+		return invalid("inputs", said("dẫn đến %s người sau %s người; được nhận số nguyên đến %d",
+			"they lead to %s people after %s; whole numbers up to %d are allowed", count, after, maxOrdinal))
 	}
 	code, label := line.Code, cmp.Or(line.Label, memberLabel)
 	for i := after.coef + 1; i <= last.coef; i++ {
 		part, ok := k.share(int(i))
 		if !ok {
-			return &problem.Error{Code: problem.Refused, Act: line.Act,
-				Detail: line.Act + " has no share on file for number " + strconv.FormatInt(i, 10) + " of " + code}
+			return noAmount(line.ActName(), said("%s: chưa có mức cho %s", "%s has no share on file for %s",
+				line.ActName(), numbered(label, int(i))))
 		}
 		n := part.times(base)
 		r.say(ordinalForm, figure(whole(i)), percent(part), figure(base), figure(n))

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"exchequer/internal/problem"
 )
 
 // parameter is a dated value that schedules share; of a keyed one every version has a value for each key.
@@ -41,7 +39,7 @@ func (v *parameterVersions) provisional() bool {
 
 type parameterValue struct {
 	act         Text
-	unknown     string
+	unknown     Text
 	provisional bool
 	value       number
 }
@@ -80,7 +78,7 @@ func (l *loader) parameter(doc *parameterDoc) *parameter {
 		p.periods = append(p.periods, period{l.text(v.Version, at(i)+".version"), v.From, v.To})
 		l.needIf(v.Act.En == "", at(i), "version %s needs its legal basis, `act`", v.Version.En)
 		one := keyedValue{Value: v.Value, Unknown: v.Unknown, Act: v.Act, Mark: v.Mark}
-		if p.keyed && v.Unknown == "" {
+		if p.keyed && v.Unknown.En == "" {
 			p.versions = append(p.versions, l.keyedVersion(v, one, at(i)))
 			continue
 		}
@@ -120,8 +118,8 @@ func (l *loader) parameterValue(doc, version keyedValue, at string) *parameterVa
 	if doc.Mark == (evidence{}) {
 		doc.Mark = version.Mark
 	}
-	v := &parameterValue{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown, provisional: l.provisional(doc.Mark, at)}
-	l.needIf((doc.Unknown == "") == (doc.Value == ""), at, "a version, and each of its keys, needs either a value or why it is unknown")
+	v := &parameterValue{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown.Text, provisional: l.provisional(doc.Mark, at)}
+	l.needIf((doc.Unknown.En == "") == (doc.Value == ""), at, "a version, and each of its keys, needs either a value or why it is unknown")
 	if n := l.bound(doc.Value, at+".value"); n != nil {
 		v.value = *n
 	}
@@ -139,9 +137,9 @@ func (r *run) lookUp(index int) error {
 	r.holdsWith(p.periods, u.by, on)
 	i := chosen(p.periods, on)
 	if i == none {
-		first := p.versions[0].act.En
-		return &problem.Error{Code: problem.Refused, Act: first,
-			Detail: fmt.Sprintf("no value of %s is on file for %s; the first is %s", p.name, on, first)}
+		first := p.versions[0].act
+		return noAmount(first, said("không có %s cho ngày %s; văn bản đầu tiên là %s", "no value of %s is on file for %s; the first is %s",
+			p.title, on, first))
 	}
 	v, key := p.versions[i].all, ""
 	if u.key != none {
@@ -155,11 +153,10 @@ func (r *run) lookUp(index int) error {
 		}
 	}
 	if v == nil {
-		return &problem.Error{Code: problem.Refused, Act: p.versions[i].act.En,
-			Detail: fmt.Sprintf("no value of %s is on file for %s on %s", p.name, key, on)}
+		return noAmount(p.versions[i].act, said("không có %s của %s ngày %s", "no value of %s is on file for %s on %s", p.title, key, on))
 	}
-	if v.unknown != "" {
-		return unknown{why: v.unknown}.charge(r, Line{Code: strings.TrimSpace(p.name + " " + key), Act: v.act.En})
+	if v.unknown != (Text{}) {
+		return notOnFile(said("%s %s", "%s %s", p.title, key), v.act, v.unknown)
 	}
 	r.provisional = r.provisional || v.provisional
 	r.found[index] = v

@@ -1,12 +1,11 @@
 package fee
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // perDay is a rate of an amount for each day counted. Nothing is charged, and no line made, for 0 days.
@@ -102,8 +101,8 @@ func (k perDay) moved(r *run, from, to calendar.Date, line Line) (calendar.Date,
 	}
 	moved, err := k.worked.OnOrAfter(from)
 	if errors.Is(err, calendar.ErrNotOnFile) {
-		return from, &problem.Error{Code: problem.Refused, Act: line.Act,
-			Detail: fmt.Sprintf("whether %s is a working day is not on file, and %s depends on it", from, line.Code)}
+		return from, noAmount(line.ActName(), said("chưa biết ngày %s có phải ngày làm việc không, và %s tùy thuộc vào đó",
+			"whether %s is a working day is not on file, and %s depends on it", from, cmp.Or(line.Label, line.Rule)))
 	}
 	if err == nil && moved != from {
 		r.say(movedForm, on(from), on(moved))

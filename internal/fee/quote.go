@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -17,18 +16,19 @@ func (s *Schedules) Quote(req Request) (*Quote, error) {
 		return nil, s.unknownService(req.Service)
 	}
 	if req.Date.IsZero() {
-		return nil, problem.AtField(problem.Invalid, "date", "is required")
+		return nil, invalid("date", said("cần có", "is required"))
 	}
 	return t.quote(req)
 }
 
 func (s *Schedules) unknownService(name string) error {
-	shown := "that name" // it is the caller's text: it is repeated only where it can be nothing but a name
+	shown := Text{"tên đó", "that name"} // it is the caller's text: it is repeated only where it can be nothing but a name
 	if identifier(name) && len(name) <= 64 {
-		shown = "the name " + name
+		shown = Text{"tên " + name, "the name " + name}
 	}
-	return problem.AtField(problem.NotFound, "service", "there is no fee schedule of %s; the services are %s",
+	detail := said("không có biểu mức thu nào mang %s; các dịch vụ là %s", "there is no fee schedule of %s; the services are %s",
 		shown, strings.Join(s.names(), ", "))
+	return &problem.Error{Code: problem.NotFound, Field: "service", Detail: detail.En, DetailVi: detail.Vi}
 }
 
 func (t *tariff) quote(req Request) (*Quote, error) {
@@ -46,7 +46,7 @@ func (t *tariff) quote(req Request) (*Quote, error) {
 			return nil, err
 		}
 		if !ok {
-			return nil, problem.AtField(problem.Invalid, c.field, "%s", c.say)
+			return nil, invalid(c.field, c.say)
 		}
 	}
 	for i := range t.components {
@@ -113,8 +113,8 @@ func (c *component) chargeVersion(r *run) error {
 			return c.chargeAcross(r, to, since, on)
 		}
 	}
-	if v := &c.versions[i]; v.unknown != "" {
-		return unknown{why: v.unknown, of: c.called()}.charge(r, Line{Code: c.lineCode(r), Act: v.act.En})
+	if v := &c.versions[i]; v.unknown != (Text{}) {
+		return notOnFile(c.lineCalled(r), v.act, v.unknown)
 	}
 	rule, err := c.versions[i].applying(r, c.each)
 	if err != nil {
@@ -143,7 +143,7 @@ func (c *component) chargeFollowing(r *run) error {
 	i := chosen(u.parameter.periods, on) // there is one: the value was found
 	act := r.found[c.follows].act
 	if rule == nil {
-		return &problem.Error{Code: problem.Refused, Act: act.En, Detail: "no rule on file covers this case of " + c.called()}
+		return noAmount(act, said("chưa có quy định nào cho trường hợp này của %s", "no rule on file covers this case of %s", c.called()))
 	}
 	if rule.act.En != "" {
 		act = rule.act
@@ -158,6 +158,14 @@ func (c *component) lineCode(r *run) string {
 		return c.code
 	}
 	return c.code + r.element
+}
+
+// lineCalled is how a refusal names a line of the component.
+func (c *component) lineCalled(r *run) Text {
+	if c.each == none || c.label != (Text{}) {
+		return c.called()
+	}
+	return Text{c.lineCode(r), c.lineCode(r)}
 }
 
 // apply charges a rule; its evidence marks the quote unless the kind found that the rule does not apply yet.
@@ -212,17 +220,16 @@ func (c *component) line(r *run, version int, rule *rule) Line {
 }
 
 func (c *component) noRule(version int) error {
-	act := c.versions[version].act.En
-	return &problem.Error{Code: problem.Refused, Act: act,
-		Detail: fmt.Sprintf("%s has no rule on file for this case of %s", act, c.called())}
+	act := c.versions[version].act
+	return noAmount(act, said("%s: chưa có quy định cho trường hợp này của %s", "%s has no rule on file for this case of %s", act, c.called()))
 }
 
 func (c *component) outside(on calendar.Date) error {
-	first, begin, last := c.versions[0].act.En, c.periods[0].from, c.versions[len(c.versions)-1].act.En
+	first, begin, last := c.versions[0].act, c.periods[0].from, c.versions[len(c.versions)-1].act
 	if on.Before(begin) {
-		return &problem.Error{Code: problem.Refused, Act: first,
-			Detail: fmt.Sprintf("%s lies before the first version of %s on file, %s from %s", on, c.called(), first, begin)}
+		return noAmount(first, said("ngày %s ở trước quy định đầu tiên đã có về %s, %s từ ngày %s",
+			"%s lies before the first version of %s on file, %s from %s", on, c.called(), first, begin))
 	}
-	return &problem.Error{Code: problem.Refused, Act: last,
-		Detail: fmt.Sprintf("no version of %s is on file for %s; the last one is %s", c.called(), on, last)}
+	return noAmount(last, said("không có quy định về %s cho ngày %s; quy định cuối cùng là %s",
+		"no version of %s is on file for %s; the last one is %s", c.called(), on, last))
 }

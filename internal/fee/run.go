@@ -11,7 +11,6 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"exchequer/internal/calendar"
 	"exchequer/internal/money"
-	"exchequer/internal/problem"
 )
 
 // maxUses is how many parameters one schedule may use.
@@ -71,7 +70,8 @@ func (r *run) quote() (*Quote, error) {
 }
 
 func tooLarge() error {
-	return problem.AtField(problem.Invalid, "inputs", "they lead to an amount over the limit of %s", money.Format(money.MaxAmount, "en"))
+	return invalid("inputs", said("dẫn đến số tiền vượt giới hạn %s", "they lead to an amount over the limit of %s",
+		Text{money.Format(money.MaxAmount, "vi"), money.Format(money.MaxAmount, "en")}))
 }
 
 // add rounds an amount to whole đồng and makes its line, with the steps said before. A line without a label is called
@@ -133,7 +133,7 @@ func (r *run) value(slot int) (*value, error) {
 	case v.set:
 		return v, nil
 	case slot < inputs:
-		return nil, problem.AtField(problem.Invalid, r.tariff.inputs[slot].name, "is required in this case")
+		return nil, invalid(r.tariff.inputs[slot].name, said("cần có trong trường hợp này", "is required in this case"))
 	case slot < inputs+uses:
 		return v, r.lookUp(slot - inputs)
 	}

@@ -35,8 +35,9 @@ type use struct {
 }
 
 type check struct {
-	that       *condition
-	field, say string
+	that  *condition
+	field string
+	say   Text
 }
 
 // component is one charge with its versions, or one that follows a parameter's versions with rules of its own.
@@ -58,7 +59,7 @@ type component struct {
 
 type version struct {
 	act         Text
-	unknown     string
+	unknown     Text // why there is no amount; zero where there are rules
 	provisional bool
 	rules       []rule
 }
@@ -131,8 +132,8 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	for i, c := range doc.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		_, known := t.spellings[c.Field]
-		l.needIf(!known || c.Say == "" || c.That == "", at, "a check needs `that`, the input's name in `field`, and what to `say`")
-		t.checks = append(t.checks, check{l.condition(t, c.That, at+".that"), c.Field, c.Say})
+		l.needIf(!known || c.Say.En == "" || c.That == "", at, "a check needs `that`, the input's name in `field`, and what to `say`")
+		t.checks = append(t.checks, check{l.condition(t, c.That, at+".that"), c.Field, c.Say.Text})
 	}
 	for i := range doc.Components {
 		t.components = append(t.components, l.component(t, &doc.Components[i], i))

@@ -28,12 +28,22 @@ const (
 	Internal        Code = "internal"        // our fault
 )
 
-// Error is a refusal. Detail is for the person; Field names the input at fault, Act the legal act where one decides.
+// Error is a refusal. Detail is for the person, DetailVi says the same in Vietnamese (empty where there is none); Field
+// names the input at fault, Act the legal act where one decides.
 type Error struct {
-	Code   Code
-	Detail string
-	Field  string
-	Act    string
+	Code     Code
+	Detail   string
+	DetailVi string
+	Field    string
+	Act      string
+}
+
+// In gives the detail in English for "en", and for any other language in Vietnamese where it was written.
+func (e *Error) In(lang string) string {
+	if lang == "en" || e.DetailVi == "" {
+		return e.Detail
+	}
+	return e.DetailVi
 }
 
 // Error gives the detail, preceded by the field at fault where there is one.
