@@ -220,7 +220,7 @@ func (r *rig) bill(source string) string {
 }
 
 func fine(source string) string {
-	return `{"service": "traffic_fine", "source_ref": "` + source + `", "payer": "subject-1", "date": "2025-06-02",
+	return `{"service": "traffic_fine", "body": "KBNN-HNI", "source_ref": "` + source + `", "payer": "subject-1", "date": "2025-06-02",
 		"inputs": {"fine": "5000000", "violation_date": "2025-05-20", "deadline": "2025-06-10"}}`
 }
 

@@ -80,7 +80,7 @@ func (r *rig) must(err error) {
 
 // fine asks for the bill of decision d-1 on a day.
 func fine(day, inputs string) bill.Request {
-	return bill.Request{Service: "traffic_fine", SourceRef: "d-1", Payer: "subject-1", Date: calendar.MustDate(day), Inputs: []byte(inputs)}
+	return bill.Request{Service: "traffic_fine", Body: "KBNN-HNI", SourceRef: "d-1", Payer: "subject-1", Date: calendar.MustDate(day), Inputs: []byte(inputs)}
 }
 
 func (r *rig) issue(q bill.Request) bill.Bill {
@@ -320,7 +320,7 @@ func TestWhoMayIssue(t *testing.T) {
 		t.Error(err)
 	}
 	q.Service = "nothing"
-	r.refuses(q, problem.NotFound, "nothing")
+	r.refuses(q, problem.NotFound, "service")
 }
 
 func TestBillsAreLockedInOneOrderAndPaidOnce(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 	if len(bytes.TrimSpace(r.Inputs)) == 0 {
 		r.Inputs = json.RawMessage("{}")
 	}
-	body, err := s.catalog.BodyFor(r.Service, r.Body)
+	body, err := s.catalog.BodyFor(r.Service, r.Body, r.Date)
 	if err != nil {
 		return Bill{}, err
 	}
@@ -171,7 +171,7 @@ func (s *Store) draft(body catalog.Body, r Request) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	payables, err := s.catalog.Split(body.Code, r.Date, charges(q))
+	payables, err := s.catalog.Whole(body.Code, r.Date, charges(q))
 	if err != nil {
 		return Bill{}, err
 	}
@@ -202,12 +202,12 @@ func (s *Store) draft(body catalog.Body, r Request) (Bill, error) {
 
 // charges adds up a quote's lines by charge code, in the order in which the codes first appear: a reduction is
 // taken from its own charge before anything is split.
-func charges(q *fee.Quote) []catalog.Charge {
-	var out []catalog.Charge
+func charges(q *fee.Quote) []catalog.Owed {
+	var out []catalog.Owed
 	for _, l := range q.Lines {
-		i := slices.IndexFunc(out, func(c catalog.Charge) bool { return c.Code == l.Charge })
+		i := slices.IndexFunc(out, func(c catalog.Owed) bool { return c.Charge == l.Charge })
 		if i < 0 {
-			out = append(out, catalog.Charge{Code: l.Charge})
+			out = append(out, catalog.Owed{Charge: l.Charge})
 			i = len(out) - 1
 		}
 		out[i].Amount += l.Amount

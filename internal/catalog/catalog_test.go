@@ -1,102 +1,258 @@
 package catalog_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/problem"
 )
 
-const sample = `
-books: [{key: "000", name: house, mark: example}, {key: AAA, name: A, mark: read}]
-bodies: [{code: B1, book: AAA, name_vi: Một, name_en: One, payout_account: "1", services: [s], mark: example}]
-budget_lines:
-  - {charge: fee, body: B1, from: 2020-01-01, until: 2023-12-31, lines: [{budget: "1", share: 1}], mark: example}
-  - {charge: fee, body: B1, from: 2024-01-01, lines: [{budget: "1", share: 83}, {budget: "2", share: 17}], mark: example}
-contracts:
-  - {provider: p, book: AAA, merchant: m, settlement: net, due_business_days: 1, mark: example}
-collection_account: {account: "9", bank: bank, currency: VND, mark: example}
-`
-
-func load(t *testing.T, text string) (*catalog.Catalog, error) {
-	t.Helper()
-	return catalog.Load(fstest.MapFS{"catalog.yaml": {Data: []byte(text)}})
+// sample is a small country: province 10 goes into province 20 on 2025-07-01, and office OLD into office NEW.
+var sample = catalog.Documents{
+	"books.csv": []byte(`key,name,mark,source
+000,house,example,test
+AAA,A,example,test
+BBB,B,example,test
+`),
+	"bodies.csv": []byte(`code,book,kind,area,level,name_vi,name_en,successor,from,until,mark,source
+OLD,AAA,office,10,local,Cũ,Old,NEW,2020-01-01,2025-06-30,example,test
+NEW,BBB,office,20,local,Mới,New,,2020-01-01,,example,test
+ONE,BBB,ministry,,central,Một,One,,2020-01-01,,example,test
+`),
+	"accounts.csv": []byte(`body,code,kind,number,at,from,until,mark,source
+OLD,BUDGET,treasury,1001,unit 10,2020-01-01,2025-07-02,example,test
+OLD,OWN,bank,1002,bank,2020-01-01,2025-06-30,example,test
+NEW,BUDGET,treasury,2001,unit 20,2020-01-01,2024-12-31,example,test
+NEW,BUDGET,treasury,2003,unit 20,2025-01-01,,example,test
+NEW,OWN,bank,2002,bank,2020-01-01,,example,test
+ONE,BUDGET,treasury,3001,unit 0,2020-01-01,,example,test
+`),
+	"procedures.csv": []byte(`code,service,name_vi,name_en,body_kind,from,until,mark,source
+P1,visit,Thăm,Visit,office,2020-01-01,,example,test
+P2,stamp,Dấu,Stamp,ministry,2020-01-01,,example,test
+P3,seal,Niêm,Seal,office,2020-01-01,2024-12-31,example,test
+P4,seal,Niêm,Seal,ministry,2025-01-01,,example,test
+`),
+	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,mark,source
+visit_fee,Phí thăm,Visit fee,fee,visit_split,read,test
+stamp_charge,Lệ phí dấu,Stamp charge,charge,,read,test
+`),
+	"regimes.csv": []byte(`body,charge,regime,from,until,mark,source
+OLD,visit_fee,allotted,2024-01-01,2024-12-31,example,test
+`),
+	"areas.csv": []byte(`code,level,name_vi,name_en,from,until,mark,source
+10,province,Mười,Ten,2008-08-01,2025-06-30,recalled,test
+20,province,Hai mươi,Twenty,2008-08-01,2025-06-30,recalled,test
+20,province,Ba mươi,Thirty,2025-07-01,,recalled,test
+`),
+	"area_successors.csv": []byte(`old,new,on,mark,source
+10,20,2025-07-01,recalled,test
+20,20,2025-07-01,recalled,test
+`),
+	"chapters.csv": []byte(`code,name_vi,name_en,from,until,mark,source
+754,Chương,Chapter,2018-01-01,,recalled,test
+`),
+	"sub_items.csv": []byte(`code,name_vi,name_en,from,until,mark,source
+2632,Mục,Item,2018-01-01,2024-12-31,read,test
+`),
+	"budget_lines.csv": []byte(`charge,body,part,budget,chapter,sub_item,area,account,from,until,mark,source
+visit_fee,OLD,retained,FUND,,,,OWN,2020-01-01,,example,test
+visit_fee,OLD,local_budget,2632,754,2632,10,BUDGET,2020-01-01,,example,test
+visit_fee,NEW,retained,FUND,,,,OWN,2020-01-01,,example,test
+visit_fee,NEW,local_budget,2632,754,2632,20,BUDGET,2020-01-01,,example,test
+stamp_charge,ONE,whole,EX1,754,,,BUDGET,2020-01-01,2023-12-31,example,test
+stamp_charge,ONE,whole,EX2,754,,,BUDGET,2024-01-01,,example,test
+`),
+	"contracts.csv": []byte(`provider,book,merchant,settlement,due_business_days,mark,source
+pay,AAA,m,net,1,example,test
+pay,BBB,m,gross,0,example,test
+`),
+	"collection_accounts.csv": []byte(`account,bank,currency,mark,source
+9000,bank,VND,example,test
+`),
 }
 
-func TestSplitFollowsTheDateAndAddsUp(t *testing.T) {
-	c, err := load(t, sample)
+func parse(t *testing.T, docs catalog.Documents) *catalog.Catalog {
+	t.Helper()
+	c, err := catalog.Parse(docs)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func day(s string) calendar.Date { return calendar.MustDate(s) }
+
+// wants checks a refusal by its code and what it must say.
+func wants(t *testing.T, err error, code problem.Code, words string) {
+	t.Helper()
+	if err == nil || problem.CodeOf(err) != code || !strings.Contains(err.Error(), words) {
+		t.Errorf("wanted %s %q, got %v", code, words, err)
+	}
+}
+
+func TestWhoCollects(t *testing.T) {
+	c := parse(t, sample)
+	for _, tc := range []struct{ service, body, on, want string }{
+		{"stamp", "", "2025-01-01", "ONE"},
+		{"visit", "OLD", "2025-06-30", "OLD"},
+		{"visit", "", "2025-07-01", "NEW"}, // the only one left
+		{"seal", "OLD", "2024-12-31", "OLD"},
+		{"seal", "", "2025-01-01", "ONE"}, // the procedure went to the ministry
+	} {
+		if b, err := c.BodyFor(tc.service, tc.body, day(tc.on)); err != nil || b.Code != tc.want {
+			t.Errorf("%+v: %s, %v", tc, b.Code, err)
+		}
+	}
 	for _, tc := range []struct {
-		on   string
-		want []int64
-	}{{"2023-12-31", []int64{60001}}, {"2024-01-01", []int64{49801, 10200}}} {
-		got, err := c.Split("B1", calendar.MustDate(tc.on), []catalog.Charge{{Code: "fee", Amount: 60001}})
-		if err != nil {
-			t.Fatal(err)
+		service, body, on string
+		code              problem.Code
+		words             string
+	}{
+		{"visit", "", "2025-06-30", problem.Invalid, "one of OLD, NEW"},
+		{"visit", "OLD", "2025-07-01", problem.Refused, "collected until 2025-06-30: name its successor NEW"},
+		{"visit", "OLD", "2019-12-31", problem.NotFound, "no procedure"},
+		{"visit", "ONE", "2025-07-01", problem.Invalid, "name NEW"},
+		{"visit", "nobody", "2025-07-01", problem.NotFound, "name NEW"},
+		{"seal", "NEW", "2025-01-01", problem.Invalid, "name ONE"},
+		{"nothing", "", "2025-01-01", problem.NotFound, "no procedure"},
+	} {
+		_, err := c.BodyFor(tc.service, tc.body, day(tc.on))
+		wants(t, err, tc.code, tc.words)
+		if strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "nothing") {
+			t.Errorf("the refusal repeats what was given: %v", err)
 		}
-		if len(got) != len(tc.want) {
-			t.Fatalf("%s: %v", tc.on, got)
+	}
+	late := maps.Clone(sample)
+	late["bodies.csv"] = []byte(strings.Replace(string(sample["bodies.csv"]), "One,,2020-01-01", "One,,2024-01-01", 1))
+	_, err := parse(t, late).BodyFor("stamp", "ONE", day("2023-12-31"))
+	wants(t, err, problem.Refused, "collects from 2024-01-01 on")
+}
+
+// A bill of a merged body that was issued before its last day is still paid out: to its own account while that is
+// open, then to its successor's.
+func TestWhatWasOwedToAMergedBodyStaysPayable(t *testing.T) {
+	c := parse(t, sample)
+	for _, tc := range []struct{ body, budget, on, number string }{
+		{"OLD", "2632", "2025-06-20", "1001"},
+		{"OLD", "2632", "2025-07-02", "1001"},
+		{"OLD", "2632", "2025-07-03", "2003"},
+		{"OLD", "FUND", "2025-07-01", "2002"},
+		{"NEW", "2632", "2024-12-31", "2001"},
+		{"NEW", "2632", "2025-01-01", "2003"},
+		{"ONE", "EX1", "2025-01-01", "3001"}, // a line that is closed for new bills
+	} {
+		if a, err := c.PayTo(tc.body, tc.budget, day(tc.on)); err != nil || a.Number != tc.number {
+			t.Errorf("%+v: %+v, %v", tc, a, err)
 		}
-		for i := range got {
-			if got[i].Amount != tc.want[i] {
-				t.Errorf("%s: line %d = %d, want %d", tc.on, i, got[i].Amount, tc.want[i])
+	}
+	_, err := c.PayTo("OLD", "none", day("2025-07-03"))
+	wants(t, err, problem.NotFound, "no budget line")
+	_, err = c.PayTo("OLD", "2632", day("2019-12-31"))
+	wants(t, err, problem.Refused, "no account BUDGET of OLD")
+}
+
+func TestTheBudgetLineOfAPart(t *testing.T) {
+	c := parse(t, sample)
+	l, err := c.Budget("OLD", "visit_fee", "local_budget", day("2024-12-31"))
+	if err != nil || l.Budget != "2632" || l.Chapter != "754" || l.Area != "10" || l.Account != "BUDGET" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	for on, want := range map[string]string{"2023-12-31": "EX1", "2024-01-01": "EX2"} {
+		if l, err := c.Budget("ONE", "stamp_charge", catalog.Whole, day(on)); err != nil || l.Budget != want {
+			t.Errorf("%s: %+v, %v", on, l, err)
+		}
+	}
+	_, err = c.Budget("OLD", "visit_fee", "local_budget", day("2025-01-01"))
+	wants(t, err, problem.Refused, "sub-item 2632")
+	_, err = c.Budget("OLD", "visit_fee", "central_budget", day("2024-01-01"))
+	wants(t, err, problem.Refused, "no budget line for the part central_budget of the charge visit_fee on 2024-01-01")
+	_, err = c.Budget("OLD", "stamp_charge", catalog.Whole, day("2024-01-01"))
+	wants(t, err, problem.Refused, "no budget line")
+	_, err = c.Budget("ONE", "stamp_charge", catalog.Whole, day("2019-12-31"))
+	wants(t, err, problem.Refused, "no budget line")
+
+	moved := maps.Clone(sample)
+	moved["sub_items.csv"] = []byte(strings.Replace(string(sample["sub_items.csv"]), "2024-12-31", "", 1))
+	_, err = parse(t, moved).Budget("OLD", "visit_fee", "local_budget", day("2025-07-01"))
+	wants(t, err, problem.Refused, "area 10")
+	moved["chapters.csv"] = []byte(strings.Replace(string(sample["chapters.csv"]), "2018-01-01", "2024-01-01", 1))
+	_, err = parse(t, moved).Budget("OLD", "visit_fee", "local_budget", day("2023-12-31"))
+	wants(t, err, problem.Refused, "chapter 754")
+}
+
+func TestHowAChargeIsSharedOut(t *testing.T) {
+	c := parse(t, sample)
+	for charge, want := range map[string]string{"visit_fee": "visit_split", "stamp_charge": ""} {
+		if got, err := c.SplitOf(charge); err != nil || got != want {
+			t.Errorf("%s: %q, %v", charge, got, err)
+		}
+	}
+	_, err := c.SplitOf("none")
+	wants(t, err, problem.NotFound, `"none"`)
+	for on, want := range map[string]string{"2023-12-31": catalog.NotAllotted, "2024-01-01": catalog.Allotted, "2025-01-01": catalog.NotAllotted} {
+		if got := c.Regime("OLD", "visit_fee", day(on)); got != want {
+			t.Errorf("%s: %s", on, got)
+		}
+	}
+	if got := c.Regime("ONE", "stamp_charge", day("2024-01-01")); got != catalog.NotAllotted {
+		t.Error(got)
+	}
+}
+
+func TestAreasAreFollowedThroughAMerger(t *testing.T) {
+	c := parse(t, sample)
+	for _, tc := range []struct{ code, then, on, name string }{
+		{"10", "2025-06-30", "2025-06-30", "Ten"},
+		{"10", "2025-06-30", "2025-07-01", "Thirty"},
+		{"20", "2025-06-30", "2025-07-01", "Thirty"}, // the code stayed, the province is another
+		{"20", "2025-07-01", "2025-07-01", "Thirty"},
+	} {
+		if a, err := c.AreaOn(tc.code, day(tc.then), day(tc.on)); err != nil || a.NameEN != tc.name {
+			t.Errorf("%+v: %+v, %v", tc, a, err)
+		}
+	}
+	for _, tc := range []struct{ code, then, on string }{
+		{"10", "2025-07-01", "2025-07-01"}, {"10", "2025-06-30", "2000-01-01"}, {"30", "2025-07-01", "2025-07-01"},
+	} {
+		_, err := c.AreaOn(tc.code, day(tc.then), day(tc.on))
+		wants(t, err, problem.NotFound, tc.code)
+	}
+	if n := len(c.Areas(day("2025-06-30"))); n != 2 {
+		t.Errorf("%d areas before", n)
+	}
+}
+
+func TestTablesAreWrittenAsTheyAreRead(t *testing.T) {
+	included, err := catalog.Included()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, docs := range map[string]catalog.Documents{"sample": sample, "included": included} {
+		written := parse(t, docs).Documents()
+		for file, text := range docs {
+			if string(written[file]) != string(text) {
+				t.Errorf("%s: %s is written otherwise:\n%s", name, file, written[file])
 			}
 		}
-	}
-	_, err = c.Split("B1", calendar.MustDate("2019-12-31"), []catalog.Charge{{Code: "fee", Amount: 1}})
-	if problem.CodeOf(err) != problem.NotFound {
-		t.Errorf("a charge before its first entry gave %v", err)
-	}
-}
-
-func TestBodyForAService(t *testing.T) {
-	c, _ := load(t, sample)
-	if b, err := c.BodyFor("s", ""); err != nil || b.Book != "AAA" {
-		t.Errorf("got %v, %v", b, err)
-	}
-	if _, err := c.BodyFor("other", ""); problem.CodeOf(err) != problem.NotFound {
-		t.Errorf("unknown service: %v", err)
-	}
-}
-
-func TestFaultsAreNamed(t *testing.T) {
-	for name, tc := range map[string]struct{ from, to, want string }{
-		"unknown book":  {"book: AAA, name_vi", "book: ZZZ, name_vi", "unknown book ZZZ"},
-		"overlap":       {"until: 2023-12-31", "until: 2024-06-30", "two entries for one day"},
-		"bad key":       {"key: AAA", "key: aaa", "not 3 characters"},
-		"unknown key":   {"books:", "bookz: []\nbooks:", "bookz"},
-		"zero share":    {"share: 17", "share: 0", "above 0"},
-		"until before":  {"until: 2023-12-31", "until: 2019-12-31", "before `from`"},
-		"twice a line":  {`{budget: "2", share: 17}`, `{budget: "1", share: 17}`, "budget 1 is listed twice"},
-		"no budget":     {`{budget: "2"`, `{budget: ""`, "1 to 64 letters"},
-		"bad budget":    {`{budget: "2"`, `{budget: "2:3"`, "1 to 64 letters"},
-		"bad body":      {"code: B1", "code: Một", "1 to 64 letters"},
-		"bad contract":  {"settlement: net", "settlement: some", "gross or net"},
-		"no merchant":   {"merchant: m", `merchant: ""`, "no merchant"},
-		"no provider":   {"provider: p", `provider: ""`, "provider: give"},
-		"due before":    {"due_business_days: 1", "due_business_days: -1", "0 or more"},
-		"contract for":  {"provider: p, book: AAA", "provider: p, book: ZZZ", "p for book ZZZ names an unknown book"},
-		"two contracts": {"contracts:\n", "contracts:\n  - {provider: p, book: AAA, merchant: n, settlement: gross, due_business_days: 1, mark: example}\n", "listed twice"},
-		"no account":    {`account: "9"`, `account: ""`, "collection_account"},
-		"bad account":   {`account: "9"`, `account: "9 9"`, "collection_account"},
-		"no bank":       {"bank: bank", `bank: ""`, "bank is missing"},
-		"other money":   {"currency: VND", "currency: USD", "must be VND"},
-		"no mark":       {"name: A, mark: read", "name: A", "book AAA: mark"},
-		"bad mark":      {"services: [s], mark: example", "services: [s], mark: recalled", "body B1: mark"},
-		"line's mark":   {"share: 17}], mark: example", "share: 17}]", "charge fee at B1: mark"},
-		"contract mark": {"due_business_days: 1, mark: example", "due_business_days: 1", "the contract of p for book AAA: mark"},
-		"account mark":  {"currency: VND, mark: example", "currency: VND", "collection_account: mark"},
-		"missing house": {`key: "000"`, `key: "001"`, "house book"},
-	} {
-		_, err := load(t, strings.Replace(sample, tc.from, tc.to, 1))
-		if err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v", name, err)
+		if len(written) != len(docs) {
+			t.Errorf("%s: %d files", name, len(written))
 		}
+	}
+	// What a spreadsheet saves is the same table.
+	saved := maps.Clone(sample)
+	saved["charges.csv"] = []byte("\ufeff" + `source,mark,split,nature,name_en,name_vi,charge` + "\r\n" +
+		`test,read,visit_split,fee,"Visit ""fee"", all",Phí thăm,visit_fee` + "\r\n" + `test,read,,charge,Stamp charge,Lệ phí dấu,stamp_charge`)
+	once := parse(t, saved).Documents()
+	if !strings.Contains(string(once["charges.csv"]), `visit_fee,Phí thăm,"Visit ""fee"", all",fee,visit_split,read,test`+"\n") {
+		t.Errorf("%s", once["charges.csv"])
+	}
+	if again := parse(t, once).Documents(); !maps.EqualFunc(once, again, slices.Equal) {
+		t.Error("what was written is read back otherwise")
 	}
 }
 

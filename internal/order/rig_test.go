@@ -9,12 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -127,13 +125,12 @@ func newRig(t *testing.T) *rig {
 
 // withWilled is the catalogue with a contract for the provider whose answers a test chooses.
 func withWilled(t *testing.T) *catalog.Catalog {
-	raw, err := os.ReadFile("../catalog/data/catalog.yaml")
+	docs, err := catalog.Included()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(raw), "contracts:\n",
-		"contracts:\n  - {provider: willed, book: HNI, merchant: w, settlement: net, due_business_days: 1, mark: example}\n", 1)
-	c, err := catalog.Load(fstest.MapFS{"catalog.yaml": {Data: []byte(text)}})
+	docs["contracts.csv"] = append(docs["contracts.csv"], "willed,HNI,w,net,1,example,this test\n"...)
+	c, err := catalog.Parse(docs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +165,8 @@ func (r *rig) bill(source string, amount, late int64) bill.Bill {
 func (r *rig) billFor(service, source string, amount, late int64) bill.Bill {
 	r.Helper()
 	in, _ := json.Marshal(map[string]int64{"Amount": amount, "Late": late})
-	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: service, SourceRef: source, Payer: "subject-1",
+	body := map[string]string{"traffic_fine": "KBNN-HNI", "driving_licence": "CSGT-C08", "electricity_household": "EVNHANOI"}[service]
+	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: service, Body: body, SourceRef: source, Payer: "subject-1",
 		Date: calendar.DayOf(r.clock.Now()), Inputs: in})
 	r.must(err)
 	return b

@@ -68,11 +68,14 @@ func (s *Service) proposeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b
 	}
 	p := Payout{
 		Book: body.Book, Ref: reference.New(body.Book), Body: body.Code, From: s.Catalog.CollectionAccount().Account,
-		To: body.PayoutAccount, Day: day, State: Proposed, RequestedBy: actor.Name(),
+		Day: day, State: Proposed, RequestedBy: actor.Name(),
 	}
 	p.fill(waiting, room)
 	if p.Amount == 0 {
 		return p, nil
+	}
+	if p.To, err = s.accountOf(p, day); err != nil {
+		return p, err
 	}
 	digest, err := p.digest()
 	if err != nil {
@@ -89,6 +92,22 @@ func (s *Service) proposeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b
 	}
 	act := audit.Act{Action: "payout.propose", Book: p.Book, Subject: p.Ref, Detail: amountDetail(p.Amount)}
 	return p, audit.WriteTx(ctx, tx, actor, act, s.now())
+}
+
+// accountOf gives the one account to which all lines of a payout go.
+func (s *Service) accountOf(p Payout, day calendar.Date) (string, error) {
+	var to string
+	for _, l := range p.Lines {
+		a, err := s.Catalog.PayTo(p.Body, l.Budget, day)
+		if err != nil {
+			return "", err
+		}
+		if to != "" && to != a.Number {
+			return "", fmt.Errorf("the budget lines go to the accounts %s and %s", to, a.Number)
+		}
+		to = a.Number
+	}
+	return to, nil
 }
 
 // waitingLine is one budget line of a payment that has come and is in no payout.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,19 +34,44 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // GRO is settled gross, NET net; IDL has no payment at all.
-const sample = `
-books: [{key: "000", name: house, mark: example}, {key: GRO, name: Gross, mark: example}, {key: NET, name: Net, mark: example}, {key: IDL, name: Idle, mark: example}]
-bodies:
-  - {code: BODYG, book: GRO, name_vi: G, name_en: G, payout_account: "1001", services: [g], mark: example}
-  - {code: BODYN, book: NET, name_vi: N, name_en: N, payout_account: "1002", services: [n], mark: example}
-budget_lines:
-  - {charge: fee, body: BODYG, from: 2020-01-01, lines: [{budget: B1, share: 1}], mark: example}
-  - {charge: fee, body: BODYN, from: 2020-01-01, lines: [{budget: B1, share: 1}], mark: example}
-contracts:
-  - {provider: pay, book: GRO, merchant: g, settlement: gross, due_business_days: 1, mark: example}
-  - {provider: pay, book: NET, merchant: n, settlement: net, due_business_days: 1, mark: example}
-collection_account: {account: "9000", bank: bank, currency: VND, mark: example}
-`
+var sample = catalog.Documents{
+	"books.csv": []byte(`key,name,mark,source
+000,house,example,test
+GRO,Gross,example,test
+NET,Net,example,test
+IDL,Idle,example,test
+`),
+	"bodies.csv": []byte(`code,book,kind,area,level,name_vi,name_en,successor,from,until,mark,source
+BODYG,GRO,power_corporation,,central,G,G,,2020-01-01,,example,test
+BODYN,NET,licence_authority,,central,N,N,,2020-01-01,,example,test
+`),
+	"accounts.csv": []byte(`body,code,kind,number,at,from,until,mark,source
+BODYG,ALL,bank,1001,bank,2020-01-01,,example,test
+BODYN,ALL,bank,1002,bank,2020-01-01,,example,test
+`),
+	"procedures.csv": []byte(`code,service,name_vi,name_en,body_kind,from,until,mark,source
+P1,g,G,G,power_corporation,2020-01-01,,example,test
+P2,n,N,N,licence_authority,2020-01-01,,example,test
+`),
+	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,mark,source
+fee,F,F,fee,,example,test
+other_fee,O,O,fee,,example,test
+`),
+	"regimes.csv": []byte("body,charge,regime,from,until,mark,source\n"),
+	"budget_lines.csv": []byte(`charge,body,part,budget,chapter,sub_item,area,account,from,until,mark,source
+fee,BODYG,whole,B1,,,,ALL,2020-01-01,,example,test
+other_fee,BODYG,whole,B2,,,,ALL,2020-01-01,,example,test
+fee,BODYN,whole,B1,,,,ALL,2020-01-01,,example,test
+other_fee,BODYN,whole,B2,,,,ALL,2020-01-01,,example,test
+`),
+	"contracts.csv": []byte(`provider,book,merchant,settlement,due_business_days,mark,source
+pay,GRO,g,gross,1,example,test
+pay,NET,n,net,1,example,test
+`),
+	"collection_accounts.csv": []byte(`account,bank,currency,mark,source
+9000,bank,VND,example,test
+`),
+}
 
 const account = "9000"
 
@@ -99,7 +124,10 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{}}
 	w.on(monday)
-	cat, err := catalog.Load(fstest.MapFS{"catalog.yaml": {Data: []byte(sample)}})
+	docs, err := catalog.Included()
+	w.ok(err)
+	maps.Copy(docs, sample)
+	cat, err := catalog.Parse(docs)
 	w.ok(err)
 	cal, err := calendar.Vietnam()
 	w.ok(err)

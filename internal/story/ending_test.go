@@ -141,7 +141,7 @@ func TestTheCastIsTheSameEachTime(t *testing.T) {
 			if err != nil || q.TotalVND <= 0 {
 				t.Errorf("%s: payer %d (%s) owes %v: %v", day, i, who.service, q, err)
 			}
-			if _, err := c.BodyFor(who.service, ""); err != nil {
+			if _, err := c.BodyFor(who.service, who.body, who.date); err != nil {
 				t.Error(err)
 			}
 		}

@@ -25,6 +25,7 @@ const (
 type payer struct {
 	no      int
 	service string
+	body    string
 	date    calendar.Date
 	inputs  json.RawMessage
 	twist   twist
@@ -55,11 +56,11 @@ func cast(run int, day calendar.Date) []payer {
 		p.no = n
 		switch n % 3 {
 		case 0:
-			p.service, p.date, p.inputs = "electricity_household", lastReading(day), electricity(run, n, day)
+			p.service, p.body, p.date, p.inputs = "electricity_household", "EVNHANOI", lastReading(day), electricity(run, n, day)
 		case 1:
-			p.service, p.date, p.inputs = "driving_licence", day, licence(n)
+			p.service, p.body, p.date, p.inputs = "driving_licence", "CSGT-C08", day, licence(n)
 		case 2:
-			p.service, p.date, p.inputs = "traffic_fine", day, fine(n, day)
+			p.service, p.body, p.date, p.inputs = "traffic_fine", "KBNN-HNI", day, fine(n, day)
 		}
 		out = append(out, p)
 	}

@@ -51,11 +51,12 @@ func (p portal) bill(ctx context.Context, who payer, source string) (billAnswer,
 	var out billAnswer
 	err := p.send(ctx, http.MethodPost, "/v1/bills", "", struct {
 		Service   string          `json:"service"`
+		Body      string          `json:"body"`
 		SourceRef string          `json:"source_ref"`
 		Payer     string          `json:"payer"`
 		Date      calendar.Date   `json:"date"`
 		Inputs    json.RawMessage `json:"inputs"`
-	}{who.service, source, "subject-" + source, who.date, who.inputs}, &out)
+	}{who.service, who.body, source, "subject-" + source, who.date, who.inputs}, &out)
 	return out, err
 }
 

@@ -138,7 +138,7 @@ func (r *rig) must(err error) {
 // fine issues a fine of 5,000,000 đồng.
 func (r *rig) fine(source string) bill.Bill {
 	r.Helper()
-	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "traffic_fine", SourceRef: source, Payer: "subject-1",
+	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "traffic_fine", Body: "KBNN-HNI", SourceRef: source, Payer: "subject-1",
 		Date:   calendar.MustDate("2025-06-02"),
 		Inputs: []byte(`{"fine": "5000000", "violation_date": "2025-05-20", "deadline": "2025-06-10"}`)})
 	r.must(err)

@@ -35,7 +35,7 @@ func TestABillIsFoundByWhatIsTyped(t *testing.T) {
 
 func TestABillShowsEachLineAndItsLaw(t *testing.T) {
 	r := newRig(t)
-	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "electricity_household", SourceRef: "PE-1", Payer: "subject-1",
+	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: "electricity_household", Body: "EVNHANOI", SourceRef: "PE-1", Payer: "subject-1",
 		Date: calendar.MustDate("2025-06-02"), Inputs: []byte(`{"kwh": 420}`)})
 	r.must(err)
 	p := r.get("/bills/" + b.Ref)
@@ -263,7 +263,7 @@ func TestTheStyleSheetIsKeptByBrowsers(t *testing.T) {
 func TestTheResultOfAnOrderOverTwoBooks(t *testing.T) {
 	r := newRig(t)
 	fine := r.fine("d-1")
-	licence, err := r.bills.Issue(ctx, portal, bill.Request{Service: "driving_licence", SourceRef: "l-1", Payer: "subject-1",
+	licence, err := r.bills.Issue(ctx, portal, bill.Request{Service: "driving_licence", Body: "CSGT-C08", SourceRef: "l-1", Payer: "subject-1",
 		Date: calendar.MustDate("2025-06-02"), Inputs: []byte(`{"channel": "online", "action": "exchange"}`)})
 	r.must(err)
 	o, err := r.orders.Open(ctx, portal, newRef(), []string{fine.Ref, licence.Ref})

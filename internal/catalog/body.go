@@ -1,0 +1,117 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/problem"
+)
+
+// The levels of a body: its money belongs to the central budget or to the one of its province.
+const (
+	Central = "central"
+	Local   = "local"
+)
+
+// Body is a collecting body: who the money is for. After its last day it gives no new quotes and bills; its successor
+// is who took over, and what was still owed to it is paid to there.
+type Body struct {
+	Code      string
+	Book      string
+	Kind      string // as schedules name it: tax_authority
+	Area      string // empty: the whole country
+	Level     string // Central or Local
+	NameVI    string
+	NameEN    string
+	Successor string
+	Period
+}
+
+// Procedure is an administrative procedure of the portal: a service by the code under which citizens find it, and the
+// kind of body that collects for it.
+type Procedure struct {
+	Code     string
+	Service  string
+	NameVI   string
+	NameEN   string
+	BodyKind string
+	Period
+}
+
+// Bodies lists every collecting body, those that are no more included.
+func (c *Catalog) Bodies() []Body { return c.bodies.values() }
+
+// Procedures lists every procedure.
+func (c *Catalog) Procedures() []Procedure { return c.procedures.values() }
+
+// Body finds a collecting body by code; NotFound when there is none.
+func (c *Catalog) Body(code string) (Body, error) {
+	if b, ok := c.bodies.last(code); ok {
+		return b, nil
+	}
+	return Body{}, problem.AtField(problem.NotFound, "body", "no collecting body has this code")
+}
+
+// BodyFor finds who collects for a service on a day: the named body, or the only one there is. NotFound: the portal
+// offers no such service then, or no body has the code; Invalid: several collect and none is named, or the named one
+// does not; Refused: it no longer collects, or not yet. The error says whom to name.
+func (c *Catalog) BodyFor(service, code string, on calendar.Date) (Body, error) {
+	kinds := c.kindsFor(service, on)
+	if len(kinds) == 0 {
+		return Body{}, problem.AtField(problem.NotFound, "service", "no procedure of the portal offers this service on %s", on)
+	}
+	var choices []string
+	for _, b := range c.bodies.values() {
+		if slices.Contains(kinds, b.Kind) && b.Covers(on) {
+			choices = append(choices, b.Code)
+		}
+	}
+	if code == "" && len(choices) == 1 {
+		code = choices[0]
+	}
+	if code == "" {
+		return Body{}, problem.AtField(problem.Invalid, "body", "name the body that collects: %s", oneOfThese(choices))
+	}
+	b, err := c.Body(code)
+	switch {
+	case err != nil:
+		return Body{}, problem.AtField(problem.NotFound, "body", "no collecting body has this code: name %s", oneOfThese(choices))
+	case !slices.Contains(kinds, b.Kind):
+		return Body{}, problem.AtField(problem.Invalid, "body", "%s does not collect for %s: name %s", code, service, oneOfThese(choices))
+	}
+	return b, c.inOffice(b, on)
+}
+
+// inOffice refuses a body before its first day and after its last.
+func (c *Catalog) inOffice(b Body, on calendar.Date) error {
+	switch {
+	case b.Covers(on):
+		return nil
+	case on.Before(b.From):
+		return problem.AtField(problem.Refused, "body", "%s collects from %s on", b.Code, b.From)
+	case b.Successor == "":
+		return problem.AtField(problem.Refused, "body", "%s collected until %s", b.Code, b.Until)
+	}
+	return problem.AtField(problem.Refused, "body", "%s collected until %s: name its successor %s", b.Code, b.Until, b.Successor)
+}
+
+func (c *Catalog) kindsFor(service string, on calendar.Date) []string {
+	var out []string
+	for _, p := range c.procedures.values() {
+		if p.Service == service && p.Covers(on) {
+			out = append(out, p.BodyKind)
+		}
+	}
+	return out
+}
+
+func oneOfThese(codes []string) string {
+	switch len(codes) {
+	case 0:
+		return "none does on this day"
+	case 1:
+		return codes[0]
+	}
+	return "one of " + strings.Join(codes, ", ")
+}
