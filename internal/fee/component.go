@@ -27,7 +27,7 @@ func (l *loader) component(t *tariff, doc *componentDoc, index int) component {
 	place := func(i int) string { return fmt.Sprintf("%s.versions[%d]", at, i) }
 	for i := range doc.Versions {
 		v := &doc.Versions[i]
-		c.periods = append(c.periods, period{l.text(v.Version, place(i)+".version"), v.From, v.To})
+		c.periods = append(c.periods, period{l.text(v.Version, place(i)+".version"), v.From.Date, v.To.Date})
 		c.versions = append(c.versions, l.version(t, v, c.label, place(i)))
 	}
 	c.periods = l.periods(c.periods, place, c.optional)
@@ -87,9 +87,9 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 
 func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
 	v := version{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown.Text, provisional: l.provisional(doc.Mark, at)}
-	l.needIf(doc.Act.En == "", at, "version %s needs its legal basis, `act`", doc.Version.En)
+	l.needIf(doc.Act.En == "", at, "it needs its legal basis, `act`")
 	l.needIf((doc.Unknown.En == "") == (len(doc.Rules) == 0), at,
-		"version %s needs either rules or, in `unknown`, why there is no amount", doc.Version.En)
+		"it needs either rules or, in `unknown`, why there is no amount")
 	for i := range doc.Rules {
 		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], v, label, fmt.Sprintf("%s.rules[%d]", at, i)))
 	}

@@ -1,8 +1,6 @@
 package fee
 
 import (
-	"fmt"
-
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
@@ -99,13 +97,13 @@ type acrossDoc struct {
 
 // versionDoc is what the law says from a day on: until the day before the next version, or until To.
 type versionDoc struct {
-	Version wording       `yaml:"version"`
-	From    calendar.Date `yaml:"from"`
-	To      calendar.Date `yaml:"to"`
-	Act     wording       `yaml:"act"`
-	Unknown wording       `yaml:"unknown"` // why no amount is known: the request is refused
-	Mark    evidence      `yaml:",inline"`
-	Rules   []ruleDoc     `yaml:"rules"`
+	Version wording   `yaml:"version"`
+	From    dated     `yaml:"from"`
+	To      dated     `yaml:"to"`
+	Act     wording   `yaml:"act"`
+	Unknown wording   `yaml:"unknown"` // why no amount is known: the request is refused
+	Mark    evidence  `yaml:",inline"`
+	Rules   []ruleDoc `yaml:"rules"`
 }
 
 // ruleDoc is one way to an amount; of a version's rules the first that applies decides. It has exactly one kind.
@@ -240,7 +238,7 @@ type instalmentsDoc struct {
 // exampleDoc is a worked case that the loader runs.
 type exampleDoc struct {
 	Why     string        `yaml:"why"`
-	On      calendar.Date `yaml:"on"`
+	On      dated         `yaml:"on"`
 	Inputs  inputsDoc     `yaml:"inputs"`
 	Lines   []exampleLine `yaml:"lines"`
 	Total   quoted        `yaml:"total"`
@@ -262,15 +260,15 @@ type parameterDoc struct {
 }
 
 type parameterVersion struct {
-	Version   wording       `yaml:"version"`
-	From      calendar.Date `yaml:"from"`
-	To        calendar.Date `yaml:"to"`
-	Value     quoted        `yaml:"value"`
-	Values    []keyedValue  `yaml:"values"`
-	Otherwise *keyedValue   `yaml:"otherwise"` // for the keys that `values` does not name
-	Unknown   wording       `yaml:"unknown"`
-	Act       wording       `yaml:"act"`
-	Mark      evidence      `yaml:",inline"`
+	Version   wording      `yaml:"version"`
+	From      dated        `yaml:"from"`
+	To        dated        `yaml:"to"`
+	Value     quoted       `yaml:"value"`
+	Values    []keyedValue `yaml:"values"`
+	Otherwise *keyedValue  `yaml:"otherwise"` // for the keys that `values` does not name
+	Unknown   wording      `yaml:"unknown"`
+	Act       wording      `yaml:"act"`
+	Mark      evidence     `yaml:",inline"`
 }
 
 // keyedValue is the value for some keys, with a basis of its own where it differs from the version's.
@@ -290,9 +288,25 @@ type quoted string
 func (q *quoted) UnmarshalYAML(n ast.Node) error {
 	s, ok := n.(*ast.StringNode)
 	if !ok {
-		return fmt.Errorf("line %d: %s must stand in quotes", n.GetToken().Position.Line, n.String())
+		return misplacedAt(n, "%s must stand in quotes", n)
 	}
 	*q = quoted(s.Value)
+	return nil
+}
+
+// dated is a day in the form YYYY-MM-DD.
+type dated struct{ calendar.Date }
+
+// UnmarshalYAML takes the text of a scalar.
+func (d *dated) UnmarshalYAML(n ast.Node) error {
+	text, _ := n.(ast.ScalarNode)
+	if text == nil {
+		return misplacedAt(n, "a date in the form YYYY-MM-DD is needed here")
+	}
+	var err error
+	if d.Date, err = calendar.ParseDate(textOf(text)); err != nil {
+		return misplacedAt(n, "%v", err)
+	}
 	return nil
 }
 
@@ -303,7 +317,7 @@ type inputsDoc []byte
 func (i *inputsDoc) UnmarshalYAML(n ast.Node) error {
 	text, err := yaml.YAMLToJSON([]byte(n.String()))
 	if err != nil {
-		return fmt.Errorf("line %d: the inputs cannot be read: %w", n.GetToken().Position.Line, err)
+		return misplacedAt(n, "the inputs cannot be read: %v", err)
 	}
 	*i = text
 	return nil

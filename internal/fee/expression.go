@@ -3,6 +3,7 @@ package fee
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -51,9 +52,6 @@ func newLanguage(variables []variable) (*language, error) {
 			operator(op.sign, op.word+"_date", dateType, cel.BoolType))
 	}
 	for i, v := range variables {
-		if _, taken := l.slots[v.name]; taken {
-			return nil, fmt.Errorf("the name %q is used twice among inputs, parameters and components", v.name)
-		}
 		l.slots[v.name] = i
 		l.kinds = append(l.kinds, v.kind)
 		options = append(options, cel.Variable(v.name, v.kind.celType()), cel.Variable(givenPrefix+v.name, cel.BoolType))
@@ -122,23 +120,35 @@ func expandGiven(help cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Ex
 func (l *language) compile(text string, want *cel.Type) (cel.Program, *ast.AST, error) {
 	checked, issues := l.env.Compile(text)
 	if issues.Err() != nil {
-		return nil, nil, fmt.Errorf("%q: %s", text, strings.Join(strings.Fields(issues.Err().Error()), " "))
+		var reasons []string
+		for _, e := range issues.Errors() {
+			reasons = append(reasons, e.Message)
+		}
+		return nil, nil, fmt.Errorf("%s: %s", shown(text), strings.Join(reasons, "; "))
 	}
 	if !checked.OutputType().IsExactType(want) {
-		return nil, nil, fmt.Errorf("%q gives a %s where a %s is needed", text, checked.OutputType(), want)
+		return nil, nil, fmt.Errorf("%s gives a %s where a %s is needed", shown(text), checked.OutputType(), want)
 	}
 	if err := literals(checked.NativeRep()); err != nil {
-		return nil, nil, fmt.Errorf("%q: %w", text, err)
+		return nil, nil, fmt.Errorf("%s: %w", shown(text), err)
 	}
 	estimate, err := l.env.EstimateCost(checked, sizes{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("%q: estimating its cost: %w", text, err)
+		return nil, nil, fmt.Errorf("%s: estimating its cost: %w", shown(text), err)
 	}
 	if estimate.Max > maxCost {
-		return nil, nil, fmt.Errorf("%q may cost %d units; at most %d are allowed: make it simpler", text, estimate.Max, maxCost)
+		return nil, nil, fmt.Errorf("%s may cost %d units; at most %d are allowed: make it simpler", shown(text), estimate.Max, maxCost)
 	}
 	program, err := l.env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
 	return program, checked.NativeRep(), err
+}
+
+// shown is an expression as a fault quotes it: whole, or the beginning of a long one.
+func shown(text string) string {
+	if words := []rune(text); len(words) > 120 {
+		return strconv.Quote(string(words[:100])) + "…"
+	}
+	return strconv.Quote(text)
 }
 
 // literals holds dec(), date() and div() to what can be checked now: a schedule must not wait for a citizen's case to

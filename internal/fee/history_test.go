@@ -14,11 +14,11 @@ import (
 var added = wording{Text: Text{"thêm", "added"}}
 
 // later is the first day of a version that follows the last one.
-func later(last, to calendar.Date, gapsAllowed bool) calendar.Date {
+func later(last, to dated, gapsAllowed bool) dated {
 	if !to.IsZero() && !gapsAllowed {
-		return to.AddDays(1)
+		return dated{to.AddDays(1)}
 	}
-	return calendar.NewDate(max(last.Year(), 2026)+3, 1, 1)
+	return dated{calendar.NewDate(max(last.Year(), 2026)+3, 1, 1)}
 }
 
 func source(t *testing.T, name string) []byte {
@@ -35,9 +35,9 @@ func source(t *testing.T, name string) []byte {
 func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 	t.Helper()
 	var first calendar.Date
-	add := func(from calendar.Date) calendar.Date {
+	add := func(from dated) dated {
 		if first.IsZero() || from.Before(first) {
-			first = from
+			first = from.Date
 		}
 		return from
 	}
@@ -53,7 +53,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			t.Fatal(err)
 		}
 		v := doc.Versions[len(doc.Versions)-1]
-		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = add(later(v.From, v.To, false)), calendar.Date{}, "", nil, nil, added
+		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = add(later(v.From, v.To, false)), dated{}, "", nil, nil, added
 		doc.Versions = append(doc.Versions, v)
 		parameters[doc.Parameter] = l.parameter(&doc)
 		if len(l.faults) > 0 {
@@ -71,7 +71,7 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			continue
 		}
 		v := c.Versions[len(c.Versions)-1]
-		v.From, v.To, v.Rules, v.Unknown = add(later(v.From, v.To, c.Elsewhere == "none")), calendar.Date{}, nil, added
+		v.From, v.To, v.Rules, v.Unknown = add(later(v.From, v.To, c.Elsewhere == "none")), dated{}, nil, added
 		c.Versions = append(c.Versions, v)
 	}
 	out := l.tariff(&doc, parameters)
@@ -97,7 +97,7 @@ func TestALaterVersionDoesNotChangeThePast(t *testing.T) {
 		before := s.tariffs[changed.service]
 		rapid.Check(t, func(t *rapid.T) {
 			example := before.examples[rapid.IntRange(0, len(before.examples)-1).Draw(t, "example")]
-			on := example.On
+			on := example.On.Date
 			if rapid.Bool().Draw(t, "another day") {
 				on = first.AddDays(-rapid.IntRange(1, 3000).Draw(t, "days before"))
 			}

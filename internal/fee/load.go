@@ -111,7 +111,7 @@ func read(file string, source []byte, into any) (_ *loader, err error) {
 	}()
 	l := &loader{file: file, source: source}
 	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
-		return nil, l.decodeFault(err)
+		return nil, l.syntaxFault(err)
 	}
 	if len(l.tree.Docs) != 1 {
 		return nil, fmt.Errorf("%s:1: a file holds exactly one YAML document, this one %d", file, len(l.tree.Docs))
@@ -132,57 +132,10 @@ func read(file string, source []byte, into any) (_ *loader, err error) {
 func (l *loader) Visit(n ast.Node) ast.Visitor {
 	switch n.Type() {
 	case ast.TagType, ast.AnchorType, ast.AliasType, ast.MergeKeyType:
-		l.faults = append(l.faults, fmt.Errorf("%s:%d: tags, anchors, aliases and merge keys are not allowed in a schedule",
-			l.file, n.GetToken().Position.Line))
+		l.faults = append(l.faults, l.faultAt(n.GetToken().Position.Line, "tags, anchors, aliases and merge keys are not allowed in a schedule"))
 		return nil
 	}
 	return l
-}
-
-// decodeFault turns the YAML reader's error, which knows its token, into file, line and reason.
-func (l *loader) decodeFault(err error) error {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		return fmt.Errorf("%s:%d: %s", l.file, located.GetToken().Position.Line, located.GetMessage())
-	}
-	return fmt.Errorf("%s: %w", l.file, err)
-}
-
-// fault records what is wrong at a path within the document, such as components[0].versions[2].from.
-func (l *loader) fault(at, format string, args ...any) {
-	l.faults = append(l.faults, fmt.Errorf("%s:%d: %s", l.file, l.line(at), fmt.Sprintf(format, args...)))
-}
-
-func (l *loader) needIf(wrong bool, at, format string, args ...any) {
-	if wrong {
-		l.fault(at, format, args...)
-	}
-}
-
-// line finds the line of a path, or of the nearest thing above it that is written in the file.
-func (l *loader) line(at string) int {
-	for at != "" {
-		if p, err := yaml.PathString("$." + at); err == nil {
-			if node, err := p.FilterFile(l.tree); err == nil && node != nil {
-				return startOf(node)
-			}
-		}
-		at = at[:max(strings.LastIndexAny(at, ".["), 0)]
-	}
-	return 1
-}
-
-// startOf gives the line of a node; that of a mapping is the line of its first key, not of its first colon.
-func startOf(node ast.Node) int {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		if len(n.Values) > 0 {
-			return n.Values[0].Key.GetToken().Position.Line
-		}
-	case *ast.MappingValueNode:
-		return n.Key.GetToken().Position.Line
-	}
-	return node.GetToken().Position.Line
 }
 
 // hash is the SHA-256 over the files in the order of their names, each preceded by its name and length, so that no

@@ -78,60 +78,61 @@ func TestASoundScheduleLoads(t *testing.T) {
 	}
 }
 
-func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
+func TestAFaultIsRefusedWithFileLineVersionAndReason(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		old, new string // replaced in the schedule
 		line     string
+		owner    string // the version or component; what belongs to all of them has none
 		reason   string
 	}{
-		{"overlapping versions", "from: 2020-01-01", "from: 2020-01-01\n        to: 2021-01-01", "toll.yaml:22", "overlaps version V2"},
-		{"a gap", "from: 2020-01-01", "from: 2020-01-01\n        to: 2020-11-30", "toll.yaml:22", "from 2020-12-01 to 2020-12-31 no version is in force"},
-		{"versions out of order", "from: 2021-01-01", "from: 2019-01-01", "toll.yaml:30", "stand in order"},
-		{"an end before the beginning", "to: 2021-12-31", "to: 2020-12-31", "toll.yaml:31", "ends before it begins"},
-		{"a failing example", `total: "16665"`, `total: "16666"`, "toll.yaml:44", "the total should be 16666"},
-		{"a failing line", `amount: "1515"`, `amount: "1516"`, "toll.yaml:44", "line 2 should be VAT 1516"},
-		{"an example that should be refused", `lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"`, `refused: Law 1`, "toll.yaml:44", "should be refused"},
-		{"no examples", sound[strings.Index(sound, "examples:"):], "examples: []\n", "toll.yaml:1", "needs examples"},
-		{"an unknown key", "valid_days: 30", "valid_days: 30\ncolour: red", "toll.yaml:5", "colour"},
-		{"a kind that does not exist", `fixed: "9000"`, `surcharge: "9000"`, "toll.yaml:26", "surcharge"},
-		{"a repeated key", "body: road_authority", "body: road_authority\nbody: other", "toll.yaml:4", "body"},
-		{"a day of payment that is no date", `default: "2"}`, `default: "2", payment_day: true}`, "toll.yaml:7", "only a date can be the day of payment"},
-		{"two kinds", `fixed: "9000"`, `fixed: "9000", exempt: true`, "toll.yaml:26", "exactly one kind"},
-		{"no kind", `, fixed: "9000"`, ``, "toll.yaml:26", "exactly one kind"},
-		{"a bare number", `fixed: "9000"`, `fixed: 9000`, "toll.yaml", "must stand in quotes"},
-		{"an amount that is no number and no expression", `fixed: "9000"`, `fixed: "9 000"`, "toll.yaml:26", "Syntax error"},
-		{"no act", "act: Law 1", `act: ""`, "toll.yaml:20", "legal basis"},
-		{"no source mark", "source: read\n        confidence: high", "confidence: high", "toll.yaml:20", "`source` must be"},
-		{"no rules and not unknown", "rules:\n          - {rule: ALL, fixed: \"5000\"}", "rules: []", "toll.yaml:29", "either rules or"},
-		{"decimal against int", `km > dec("1")`, `km > 1`, "toll.yaml:27", "no matching overload"},
-		{"decimal against float", `km > dec("1")`, `km > 1.5`, "toll.yaml:27", "no matching overload"},
-		{"decimal made of a float", `km > dec("1")`, `km > dec(1.5)`, "toll.yaml:27", "no matching overload"},
-		{"plain division", `km > dec("1")`, `km / dec("2") > dec("1")`, "toll.yaml:27", "no matching overload"},
-		{"a decimal literal that is none", `km > dec("1")`, `km > dec("one")`, "toll.yaml:27", "not a decimal"},
-		{"a decimal made at run time", `km > dec("1")`, `km > dec(class)`, "toll.yaml:27", "takes a literal"},
-		{"a date literal that is none", `km > dec("1")`, `paid > date("2020-13-01")`, "toll.yaml:27", "not a date"},
-		{"division without a rounding", `km > dec("1")`, `'div(km, dec("3"), 2, "") > dec("1")'`, "toll.yaml:27", "named rounding"},
-		{"an unknown variable", `km > dec("1")`, `miles > dec("1")`, "toll.yaml:27", "undeclared reference"},
-		{"given() of no input", `km > dec("1")`, `given(miles)`, "toll.yaml:27", "undeclared reference"},
-		{"a condition that is no condition", `km > dec("1")`, `km + dec("1")`, "toll.yaml:27", "gives a decimal where a bool is needed"},
-		{"a loop", `km > dec("1")`, `'[1, 2, 3].exists(x, x > 2)'`, "toll.yaml:27", "undeclared reference"},
-		{"too expensive", `km > dec("1")`, `'"` + strings.Repeat("a", 300) + `".matches("` + strings.Repeat("(a+)+", 100) + `")'`, "toll.yaml:27", "may cost"},
-		{"an enum value nobody declared", "class: truck", "class: lorry", "toll.yaml:26", `"lorry" is no value`},
-		{"a check of no input", "field: axles", "field: wheels", "toll.yaml:13", "a check needs"},
-		{"a rate without rounding", "of: toll, rounding: half_up", "of: toll", "toll.yaml:42", "needs a rounding"},
-		{"a rounding that is none", "rounding: half_up}}\n          - {rule: SHORT", "rounding: nearest}}\n          - {rule: SHORT", "toll.yaml:27", "not a rounding"},
-		{"a parameter that is not there", "parameter: vat,", "parameter: salary,", "toll.yaml:11", `no parameter "salary"`},
-		{"a date that is no date input", "by: paid\n    versions", "by: km\n    versions", "toll.yaml:18", "neither `date` nor a date input"},
-		{"a date that is none", "from: 2021-01-01", "from: 2021-02-30", "toll.yaml", "is not a date"},
-		{"a name used twice", "id: vat", "id: toll", "toll.yaml:1", "used twice"},
-		{"an input type nobody knows", "type: int", "type: float", "toll.yaml:7", "none of decimal"},
-		{"a default outside the values", "default: car", "default: bus", "toll.yaml:8", "not allowed"},
-		{"a component used before its turn", "of: toll,", "of: vat,", "toll.yaml:44", "before it is charged"},
-		{"two documents", "service: toll", "a: b\n---\nservice: toll", "toll.yaml:1", "exactly one YAML document"},
-		{"an alias", "body: road_authority", "body: &b road_authority\nconfusion: *b", "toll.yaml:3", "aliases"},
-		{"a tag without a value", "      - {rule: VAT", "      !- {rule: VAT", "toll.yaml:42", "tags"},
-		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml", ""},
+		{"overlapping versions", "from: 2020-01-01", "from: 2020-01-01\n        to: 2021-01-01", "toll.yaml:22", "version V1 of toll", "overlaps version V2"},
+		{"a gap", "from: 2020-01-01", "from: 2020-01-01\n        to: 2020-11-30", "toll.yaml:22", "version V1 of toll", "from 2020-12-01 to 2020-12-31 no version is in force"},
+		{"versions out of order", "from: 2021-01-01", "from: 2019-01-01", "toll.yaml:30", "version V2 of toll", "stand in order"},
+		{"an end before the beginning", "to: 2021-12-31", "to: 2020-12-31", "toll.yaml:31", "version V2 of toll", "ends before it begins"},
+		{"a failing example", `total: "16665"`, `total: "16666"`, "toll.yaml:44", "", "the total should be 16666, the quote has: toll 15150 by V1, VAT 1515 by 10%"},
+		{"a failing line", `amount: "1515"`, `amount: "1516"`, "toll.yaml:44", "", "line 2 should be VAT 1516, the quote has: toll 15150 by V1, VAT 1515 by 10%"},
+		{"an example that should be refused", `lines: [{code: toll, amount: "15150"}, {code: VAT, amount: "1515"}], total: "16665"`, `refused: Law 1`, "toll.yaml:44", "", "should be refused, the quote has: toll 15150 by V1"},
+		{"no examples", sound[strings.Index(sound, "examples:"):], "examples: []\n", "toll.yaml:1", "", "needs examples"},
+		{"an unknown key", "valid_days: 30", "valid_days: 30\ncolour: red", "toll.yaml:5", "", "colour"},
+		{"a kind that does not exist", `fixed: "9000"`, `surcharge: "9000"`, "toll.yaml:26", "version V1 of toll", "surcharge"},
+		{"a repeated key", "body: road_authority", "body: road_authority\nbody: other", "toll.yaml:4", "", "body"},
+		{"a day of payment that is no date", `default: "2"}`, `default: "2", payment_day: true}`, "toll.yaml:7", "", "only a date can be the day of payment"},
+		{"two kinds", `fixed: "9000"`, `fixed: "9000", exempt: true`, "toll.yaml:26", "version V1 of toll", "exactly one kind"},
+		{"no kind", `, fixed: "9000"`, ``, "toll.yaml:26", "version V1 of toll", "exactly one kind"},
+		{"a bare number", `fixed: "9000"`, `fixed: 9000`, "toll.yaml:26", "version V1 of toll", "must stand in quotes"},
+		{"an amount that is no number and no expression", `fixed: "9000"`, `fixed: "9 000"`, "toll.yaml:26", "version V1 of toll", "Syntax error"},
+		{"no act", "act: Law 1", `act: ""`, "toll.yaml:20", "version V1 of toll", "legal basis"},
+		{"no source mark", "source: read\n        confidence: high", "confidence: high", "toll.yaml:20", "version V1 of toll", "`source` must be"},
+		{"no rules and not unknown", "rules:\n          - {rule: ALL, fixed: \"5000\"}", "rules: []", "toll.yaml:29", "version V2 of toll", "either rules or"},
+		{"decimal against int", `km > dec("1")`, `km > 1`, "toll.yaml:27", "version V1 of toll", "no matching overload"},
+		{"decimal against float", `km > dec("1")`, `km > 1.5`, "toll.yaml:27", "version V1 of toll", "no matching overload"},
+		{"decimal made of a float", `km > dec("1")`, `km > dec(1.5)`, "toll.yaml:27", "version V1 of toll", "no matching overload"},
+		{"plain division", `km > dec("1")`, `km / dec("2") > dec("1")`, "toll.yaml:27", "version V1 of toll", "no matching overload"},
+		{"a decimal literal that is none", `km > dec("1")`, `km > dec("one")`, "toll.yaml:27", "version V1 of toll", "not a decimal"},
+		{"a decimal made at run time", `km > dec("1")`, `km > dec(class)`, "toll.yaml:27", "version V1 of toll", "takes a literal"},
+		{"a date literal that is none", `km > dec("1")`, `paid > date("2020-13-01")`, "toll.yaml:27", "version V1 of toll", "not a date"},
+		{"division without a rounding", `km > dec("1")`, `'div(km, dec("3"), 2, "") > dec("1")'`, "toll.yaml:27", "version V1 of toll", "named rounding"},
+		{"an unknown variable", `km > dec("1")`, `miles > dec("1")`, "toll.yaml:27", "version V1 of toll", "undeclared reference"},
+		{"given() of no input", `km > dec("1")`, `given(miles)`, "toll.yaml:27", "version V1 of toll", "undeclared reference"},
+		{"a condition that is no condition", `km > dec("1")`, `km + dec("1")`, "toll.yaml:27", "version V1 of toll", "gives a decimal where a bool is needed"},
+		{"a loop", `km > dec("1")`, `'[1, 2, 3].exists(x, x > 2)'`, "toll.yaml:27", "version V1 of toll", "undeclared reference"},
+		{"too expensive", `km > dec("1")`, `'"` + strings.Repeat("a", 300) + `".matches("` + strings.Repeat("(a+)+", 100) + `")'`, "toll.yaml:27", "version V1 of toll", "may cost"},
+		{"an enum value nobody declared", "class: truck", "class: lorry", "toll.yaml:26", "version V1 of toll", `"lorry" is no value`},
+		{"a check of no input", "field: axles", "field: wheels", "toll.yaml:13", "", "a check needs"},
+		{"a rate without rounding", "of: toll, rounding: half_up", "of: toll", "toll.yaml:42", "component vat", "needs a rounding"},
+		{"a rounding that is none", "rounding: half_up}}\n          - {rule: SHORT", "rounding: nearest}}\n          - {rule: SHORT", "toll.yaml:27", "version V1 of toll", "not a rounding"},
+		{"a parameter that is not there", "parameter: vat,", "parameter: salary,", "toll.yaml:11", "", `no parameter "salary"`},
+		{"a date that is no date input", "by: paid\n    versions", "by: km\n    versions", "toll.yaml:18", "component toll", "neither `date` nor a date input"},
+		{"a date that is none", "from: 2021-01-01", "from: 2021-02-30", "toll.yaml:30", "version V2 of toll", "is not a date"},
+		{"a name used twice", "id: vat", "id: toll", "toll.yaml:37", "component toll", "used twice"},
+		{"an input type nobody knows", "type: int", "type: float", "toll.yaml:7", "", "none of decimal"},
+		{"a default outside the values", "default: car", "default: bus", "toll.yaml:8", "", "not allowed"},
+		{"a component used before its turn", "of: toll,", "of: vat,", "toll.yaml:44", "", "version 10% of vat: the schedule of toll uses vat before it is charged"},
+		{"two documents", "service: toll", "a: b\n---\nservice: toll", "toll.yaml:1", "", "exactly one YAML document"},
+		{"an alias", "body: road_authority", "body: &b road_authority\nconfusion: *b", "toll.yaml:3", "", "aliases"},
+		{"a tag without a value", "      - {rule: VAT", "      !- {rule: VAT", "toll.yaml:42", "component vat", "tags"},
+		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml:2", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			broken := strings.Replace(sound, c.old, c.new, 1)
@@ -142,24 +143,14 @@ func TestAFaultIsRefusedWithFileLineAndReason(t *testing.T) {
 			if err == nil {
 				t.Fatal("it loaded")
 			}
-			if !strings.Contains(err.Error(), c.line+":") || !strings.Contains(err.Error(), c.reason) {
-				t.Errorf("want %s and %q, got: %v", c.line, c.reason, err)
+			want := c.line + ": "
+			if c.owner != "" {
+				want += c.owner + ": "
+			}
+			if first, _, _ := strings.Cut(err.Error(), "\n"); !strings.HasPrefix(first, want) || !strings.Contains(first, c.reason) {
+				t.Errorf("want %s… %s\ngot  %v", want, c.reason, err)
 			}
 		})
-	}
-}
-
-func TestAParametersFaultIsRefused(t *testing.T) {
-	for name, change := range map[string][2]string{
-		"a name other than its file's": {"parameter: vat", "parameter: tax"},
-		"no number":                    {`"0.10"`, `"ten"`},
-		"no act":                       {"act: Law 9, ", ""},
-		"neither value nor unknown":    {`value: "0.10", `, ""},
-	} {
-		broken := strings.Replace(soundParameter, change[0], change[1], 1)
-		if _, err := fee.Load(folder(sound, broken)); err == nil || !strings.Contains(err.Error(), "parameters/vat.yaml:") {
-			t.Errorf("%s: got %v", name, err)
-		}
 	}
 }
 

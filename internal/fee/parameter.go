@@ -75,8 +75,8 @@ func (l *loader) parameter(doc *parameterDoc) *parameter {
 	l.needIf(len(doc.Versions) == 0, "versions", "the parameter %s has no version", doc.Parameter)
 	for i := range doc.Versions {
 		v := &doc.Versions[i]
-		p.periods = append(p.periods, period{l.text(v.Version, at(i)+".version"), v.From, v.To})
-		l.needIf(v.Act.En == "", at(i), "version %s needs its legal basis, `act`", v.Version.En)
+		p.periods = append(p.periods, period{l.text(v.Version, at(i)+".version"), v.From.Date, v.To.Date})
+		l.needIf(v.Act.En == "", at(i), "it needs its legal basis, `act`")
 		one := keyedValue{Value: v.Value, Unknown: v.Unknown, Act: v.Act, Mark: v.Mark}
 		if p.keyed && v.Unknown.En == "" {
 			p.versions = append(p.versions, l.keyedVersion(v, one, at(i)))
@@ -93,7 +93,7 @@ func (l *loader) parameter(doc *parameterDoc) *parameter {
 func (l *loader) keyedVersion(doc *parameterVersion, base keyedValue, at string) parameterVersions {
 	out := parameterVersions{act: l.act(doc.Act, at+".act"), of: map[string]*parameterValue{}}
 	l.needIf(doc.Value != "", at, "a keyed parameter has `values`, not one `value`")
-	l.needIf(len(doc.Values) == 0, at, "version %s needs `values`", doc.Version.En)
+	l.needIf(len(doc.Values) == 0, at, "it needs `values`")
 	for i, entry := range doc.Values {
 		place := fmt.Sprintf("%s.values[%d]", at, i)
 		l.needIf(len(entry.Keys) == 0, place, "a value needs its `keys`")

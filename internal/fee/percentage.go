@@ -35,8 +35,10 @@ func (k percentage) charge(r *run, line Line) error {
 	if err != nil {
 		return err
 	}
-	n := rate.times(of)
-	r.say(productForm, share(rate), figure(of), figure(n))
+	n, err := r.shareOf(rate, of)
+	if err != nil {
+		return err
+	}
 	if n, err = r.atLeast(n, k.min); err != nil {
 		return err
 	}
@@ -48,6 +50,13 @@ func (k percentage) charge(r *run, line Line) error {
 		return err
 	}
 	return k.capped(r, line, whole(r.sum-before))
+}
+
+// shareOf says a rate of an amount. It is held to the limit here, because a maximum would hide it.
+func (r *run) shareOf(rate, of number) (number, error) {
+	n := rate.times(of)
+	r.say(productForm, share(rate), figure(of), figure(n))
+	return limited(n)
 }
 
 var capForm = forms("tối đa {0}: {0} − {1}", "at most {0}: {0} − {1}")
@@ -137,7 +146,5 @@ func (k discount) size(r *run) (number, error) {
 	if err != nil {
 		return number{}, err
 	}
-	n := rate.times(of)
-	r.say(productForm, share(rate), figure(of), figure(n))
-	return n, nil
+	return r.shareOf(rate, of)
 }

@@ -6,10 +6,8 @@ import "github.com/goccy/go-yaml/ast"
 // which change nothing but words.
 func plain(n ast.Node) any {
 	switch n := n.(type) {
-	case *ast.MappingNode:
-		return plainMap(n.Values)
-	case *ast.MappingValueNode:
-		return plainMap([]*ast.MappingValueNode{n})
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return plainMap(pairsOf(n))
 	case *ast.SequenceNode:
 		out := make([]any, len(n.Values))
 		for i, value := range n.Values {
@@ -18,6 +16,17 @@ func plain(n ast.Node) any {
 		return out
 	case ast.ScalarNode:
 		return textOf(n)
+	}
+	return nil
+}
+
+// pairsOf gives the keys of a mapping and their values; a mapping of one key has another node.
+func pairsOf(n ast.Node) []*ast.MappingValueNode {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return n.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}
 	}
 	return nil
 }

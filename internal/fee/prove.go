@@ -23,7 +23,7 @@ func (t *tariff) prove(e *exampleDoc) error {
 	if e.On.IsZero() || outcomes != 1 {
 		return errors.New("an example needs `on` and exactly one of `total`, `refused` and `invalid`")
 	}
-	q, err := t.quote(Request{Service: t.service, Date: e.On, Inputs: []byte(e.Inputs)})
+	q, err := t.quote(Request{Service: t.service, Date: e.On.Date, Inputs: []byte(e.Inputs)})
 	if e.Refused != "" || e.Invalid != "" {
 		return e.refusedAs(q, err)
 	}
@@ -60,11 +60,11 @@ func (e *exampleDoc) refusedAs(q *Quote, err error) error {
 	return nil
 }
 
-// brief writes a quote's amounts in one line.
+// brief writes a quote's amounts, each with its version, in one line.
 func brief(q *Quote) string {
 	var out strings.Builder
 	for _, line := range q.Lines {
-		fmt.Fprintf(&out, "%s %d, ", line.Code, line.Amount)
+		fmt.Fprintf(&out, "%s %d by %s, ", line.Code, line.Amount, line.Version.En)
 	}
 	return out.String() + "total " + strconv.FormatInt(q.TotalVND, 10)
 }

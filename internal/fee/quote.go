@@ -1,6 +1,8 @@
 package fee
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -97,12 +99,28 @@ func (c *component) chargeVersion(r *run) error {
 	}
 	r.holdsWith(c.periods, c.by, on)
 	i := chosen(c.periods, on)
-	if i == none {
-		if c.optional {
-			return nil
-		}
-		return c.outside(on)
+	switch {
+	case i != none:
+		return c.versioned(c.periods[i].version, c.chargeBy(r, i, on))
+	case c.optional:
+		return nil
 	}
+	return c.outside(on)
+}
+
+// versioned names the version where the schedule is at fault: a refusal names its act.
+func (c *component) versioned(version Text, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, refused := errors.AsType[*problem.Error](err); refused {
+		return err
+	}
+	return fmt.Errorf("version %s of %s: %w", version.En, c.id, err)
+}
+
+// chargeBy charges by the version of a day, or by two where one took over within the period.
+func (c *component) chargeBy(r *run, i int, on calendar.Date) error {
 	if c.across != nil && r.slots[c.across.since].set {
 		since := r.slots[c.across.since].date
 		to, err := c.change(since, on)
@@ -148,8 +166,9 @@ func (c *component) chargeFollowing(r *run) error {
 	if rule.act.En != "" {
 		act = rule.act
 	}
-	return r.apply(rule, Line{Code: c.lineCode(r), Label: rule.label, Charge: c.chargeFor(rule), Version: u.parameter.periods[i].version, Rule: rule.name,
-		Act: act.En, ActVi: act.Vi}, rule.provisional)
+	version := u.parameter.periods[i].version
+	return c.versioned(version, r.apply(rule, Line{Code: c.lineCode(r), Label: rule.label, Charge: c.chargeFor(rule), Version: version,
+		Rule: rule.name, Act: act.En, ActVi: act.Vi}, rule.provisional))
 }
 
 // lineCode is the component's code, followed by the value at work of the set it is charged for.

@@ -58,16 +58,18 @@ func (r *run) quote() (*Quote, error) {
 		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
 	r.hand(q.Lines)
 	for i := range q.Lines {
-		q.TotalVND += q.Lines[i].Amount // each at most 10^15, and there are few: no overflow
-	}
-	if q.TotalVND > money.MaxAmount {
-		return nil, tooLarge()
+		if q.TotalVND += q.Lines[i].Amount; outOfLimit(q.TotalVND) {
+			return nil, tooLarge()
+		}
 	}
 	if q.TotalVND < 0 {
 		return nil, fmt.Errorf("the reductions of %s are larger than its charges: the schedule needs a cap", q.Service)
 	}
 	return q, nil
 }
+
+// outOfLimit is asked after each addition: two amounts within the limit do not overflow.
+func outOfLimit(sum int64) bool { return magnitude(sum) > uint64(money.MaxAmount) }
 
 func tooLarge() error {
 	return invalid("inputs", said("dẫn đến số tiền vượt giới hạn %s", "they lead to an amount over the limit of %s",
@@ -93,7 +95,9 @@ func (r *run) add(line Line, n number, rounding money.Rounding) error {
 	line.Amount, line.Label = amount, cmp.Or(line.Label, line.Rule)
 	r.lines = append(r.lines, line)
 	r.lineMade()
-	r.sum += amount
+	if r.sum += amount; outOfLimit(r.sum) {
+		return tooLarge()
+	}
 	return nil
 }
 
@@ -164,8 +168,11 @@ func (r *run) eval(program cel.Program) (ref.Val, error) {
 	r.fault = nil
 	out, _, err := program.Eval(r)
 	if err != nil {
-		if r.fault != nil {
+		switch {
+		case r.fault != nil:
 			return nil, r.fault
+		case strings.HasSuffix(err.Error(), "integer overflow"): // CEL's ints have 64 bits; its error has no type
+			return nil, tooLarge()
 		}
 		return nil, fmt.Errorf("an expression of the schedule of %s failed: %w", r.tariff.service, err)
 	}

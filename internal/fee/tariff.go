@@ -198,18 +198,23 @@ func (l *loader) keySource(t *tariff, u useDoc, p *parameter, at string) int {
 // declare makes the language of the schedule's expressions.
 func (l *loader) declare(t *tariff, doc *document) bool {
 	var names []variable
+	add := func(name string, kind valueKind, at string, i int) {
+		taken := slices.ContainsFunc(names, func(v variable) bool { return v.name == name })
+		l.needIf(taken, fmt.Sprintf(at, i), "the name %q is used twice among inputs, parameters and components", name)
+		names = append(names, variable{name, kind})
+	}
 	for i := range t.inputs {
 		if t.inputs[i].kind == 0 || !identifier(t.inputs[i].name) {
 			return false // a fault already
 		}
-		names = append(names, variable{t.inputs[i].name, t.inputs[i].kind})
+		add(t.inputs[i].name, t.inputs[i].kind, "inputs[%d].name", i)
 	}
-	for _, u := range t.uses {
-		names = append(names, variable{u.name, kindDecimal})
+	for i, u := range t.uses {
+		add(u.name, kindDecimal, "parameters[%d].name", i)
 	}
 	for i, c := range doc.Components {
 		l.needIf(!identifier(c.ID), fmt.Sprintf("components[%d].id", i), "a component needs a name of small letters, digits and _ in `id`")
-		names = append(names, variable{c.ID, kindDecimal})
+		add(c.ID, kindDecimal, "components[%d].id", i)
 	}
 	if len(l.faults) > 0 {
 		return false

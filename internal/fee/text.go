@@ -2,7 +2,6 @@ package fee
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -42,17 +41,12 @@ type wording struct {
 
 // UnmarshalYAML takes a plain scalar or the two languages.
 func (w *wording) UnmarshalYAML(n ast.Node) error {
-	var pairs []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		pairs = n.Values
-	case *ast.MappingValueNode:
-		pairs = []*ast.MappingValueNode{n}
-	case ast.ScalarNode:
-		text := textOf(n)
+	if scalar, ok := n.(ast.ScalarNode); ok {
+		text := textOf(scalar)
 		*w = wording{Text{text, text}, true}
 		return nil
 	}
+	pairs := pairsOf(n)
 	for _, pair := range pairs {
 		value, ok := pair.Value.(*ast.StringNode)
 		switch key := pair.Key.String(); {
@@ -63,7 +57,7 @@ func (w *wording) UnmarshalYAML(n ast.Node) error {
 		}
 	}
 	if len(pairs) != 2 || w.Vi == "" || w.En == "" {
-		return fmt.Errorf("line %d: a text is written plainly or as {vi: …, en: …}", n.GetToken().Position.Line)
+		return misplacedAt(n, "a text is written plainly or as {vi: …, en: …}")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package fee
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"cel.dev/cel-go/cel"
@@ -114,6 +115,9 @@ const (
 	amountPlain
 )
 
+// onlyDigits is what can only be meant as a number, even where it cannot be read as one.
+var onlyDigits = regexp.MustCompile(`^-?[0-9][0-9.]*$`)
+
 // amount compiles a decimal of the schedule. An int variable may stand alone as a quantity; within an expression it
 // must become a decimal by dec().
 func (l *language) amount(text quoted) (*amount, error) {
@@ -121,9 +125,9 @@ func (l *language) amount(text quoted) (*amount, error) {
 		return nil, nil
 	}
 	a := &amount{text: string(text)}
-	if d, err := parseNumber(a.text); err == nil {
+	if d, err := parseNumber(a.text); err == nil || onlyDigits.MatchString(a.text) {
 		a.fixed, a.how = d, amountFixed
-		return a, nil
+		return a, err
 	}
 	if slot, ok := l.slots[a.text]; ok {
 		if k := l.kinds[slot]; k != kindDecimal && k != kindInt {
@@ -143,6 +147,8 @@ func (l *language) amount(text quoted) (*amount, error) {
 	return a, nil
 }
 
+// in gives the decimal in a run. What an expression makes is held to the limit of amounts, as inputs, parameters and
+// sums are.
 func (a *amount) in(r *run) (number, error) {
 	switch a.how {
 	case amountFixed:
@@ -154,7 +160,11 @@ func (a *amount) in(r *run) (number, error) {
 		}
 		return v.dec, nil
 	case amountPlain:
-		return a.plain(r)
+		n, err := a.plain(r)
+		if err != nil {
+			return number{}, err
+		}
+		return limited(n)
 	}
 	out, err := r.eval(a.program)
 	if err != nil {
@@ -163,6 +173,13 @@ func (a *amount) in(r *run) (number, error) {
 	n, ok := out.(number)
 	if !ok {
 		return number{}, fmt.Errorf("%q gave no decimal", a.text)
+	}
+	return limited(n)
+}
+
+func limited(n number) (number, error) {
+	if n.overLimit() {
+		return number{}, tooLarge()
 	}
 	return n, nil
 }

@@ -43,8 +43,8 @@ func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool)
 	for i := range list {
 		p := &list[i]
 		l.needIf(p.version.En == "", at(i), "a version needs a name in `version`")
-		l.needIf(p.from.IsZero(), at(i), "version %s needs the day it begins, `from`", p.version.En)
-		l.needIf(!p.to.IsZero() && p.to.Before(p.from), at(i)+".to", "version %s ends before it begins", p.version.En)
+		l.needIf(p.from.IsZero(), at(i), "it needs the day it begins, `from`")
+		l.needIf(!p.to.IsZero() && p.to.Before(p.from), at(i)+".to", "it ends before it begins")
 		if i+1 == len(list) {
 			continue
 		}
@@ -52,12 +52,12 @@ func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool)
 		end := next.from.AddDays(-1)
 		switch {
 		case !next.from.After(p.from):
-			l.fault(at(i+1)+".from", "version %s begins on %s, not after version %s of %s: versions stand in order of their first day",
-				next.version.En, next.from, p.version.En, p.from)
+			l.fault(at(i+1)+".from", "it begins on %s, not after version %s of %s: versions stand in order of their first day",
+				next.from, p.version.En, p.from)
 		case p.to.IsZero():
 			p.to = end
 		case p.to.After(end):
-			l.fault(at(i)+".to", "version %s until %s overlaps version %s from %s", p.version.En, p.to, next.version.En, next.from)
+			l.fault(at(i)+".to", "it ends on %s and overlaps version %s from %s", p.to, next.version.En, next.from)
 		case p.to.Before(end) && !gapsAllowed:
 			l.fault(at(i)+".to", "from %s to %s no version is in force: cover the gap with an `unknown` one", p.to.AddDays(1), end)
 		}
