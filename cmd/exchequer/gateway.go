@@ -97,7 +97,7 @@ func newGateway(c gatewayConfig) (*gateway, error) {
 		return nil, err
 	}
 	g.settlement = &settlement.Service{
-		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Calendar: g.calendar, Clock: c.clock, Signer: g.keys,
+		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Law: g.published, Calendar: g.calendar, Clock: c.clock, Signer: g.keys,
 	}
 	if c.partners.Bank != nil {
 		g.settlement.Bank = settlement.HTTPBank{URL: c.partners.Bank.PayoutURL, Doer: client}

@@ -75,7 +75,7 @@ func (c settleRejectCmd) Run(ctx context.Context, e *environment) error {
 }
 
 func tellPayout(w io.Writer, p settlement.Payout) {
-	fmt.Fprintf(w, "%s\t%s\t%20s\t%s\n", p.Ref, p.Body, money.Format(p.Amount, "en"), p.State)
+	fmt.Fprintf(w, "%s\t%s\t%s %s\t%20s\t%s\n", p.Ref, p.Body, p.To, p.At, money.Format(p.Amount, "en"), p.State)
 }
 
 type settleCloseCmd struct {

@@ -3,8 +3,6 @@ package pg_test
 import (
 	"context"
 	"errors"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -115,18 +113,7 @@ func TestIsSerialization(t *testing.T) {
 }
 
 func TestProgramsStartedAtOnceMigrateOnce(t *testing.T) {
-	owner := pgtest.Owner(t, pgtest.New(t))
-	empty := "empty_" + owner.Config().ConnConfig.Database
-	if _, err := owner.Exec(t.Context(), "CREATE DATABASE "+empty); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := owner.Exec(context.Background(), "DROP DATABASE "+empty+" WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-	})
-	cfg := owner.Config().ConnConfig
-	dsn := "postgres://" + cfg.User + ":" + url.QueryEscape(cfg.Password) + "@/" + empty + "?host=" + url.QueryEscape(cfg.Host) + "&port=" + strconv.Itoa(int(cfg.Port))
+	dsn := emptyDatabase(t)
 	var starters sync.WaitGroup
 	for range 3 {
 		starters.Go(func() {

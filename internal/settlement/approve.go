@@ -12,6 +12,8 @@ import (
 	"exchequer/internal/audit"
 	"exchequer/internal/authn"
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/expectation"
 	"exchequer/internal/outbox"
 	"exchequer/internal/problem"
@@ -22,9 +24,16 @@ import (
 // debit, and the job that tells the bank, all or nothing. The same person approving again gets the payout as it stands.
 //
 // Forbidden where the actor asked for it himself or is not treasury staff of the book; Conflict where it was decided
-// before, is no longer what was asked, or the money is no longer there; NotFound; Invalid (malformed reference).
+// before, is no longer what was asked, goes to an account that is no longer the one of its budget lines, or the money is
+// no longer there; NotFound; Invalid (malformed reference).
 func (s *Service) Approve(ctx context.Context, actor authn.Actor, ref string) (Payout, error) {
-	return s.decide(ctx, actor, ref, s.approveTx)
+	law, err := s.Law.Current(ctx)
+	if err != nil {
+		return Payout{}, err
+	}
+	return s.decide(ctx, actor, ref, func(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
+		return s.approveTx(ctx, tx, actor, p, law.Catalog)
+	})
 }
 
 // mostReason is the most of a reason that is kept, in bytes.
@@ -75,7 +84,7 @@ func (s *Service) decide(ctx context.Context, actor authn.Actor, ref string,
 	return p, err
 }
 
-func (s *Service) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
+func (s *Service) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout, c *catalog.Catalog) error {
 	if p.State != Proposed && p.ApprovedBy == actor.Name() && p.State != Rejected {
 		return nil
 	}
@@ -93,14 +102,31 @@ func (s *Service) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p
 	if room < 0 { // what is proposed, this payout among it, is counted as gone
 		return problem.New(problem.Conflict, "payout %s: the book's money at the bank no longer covers what is proposed: reject it and propose again", p.Ref)
 	}
-	return s.instructTx(ctx, tx, actor, p)
-}
-
-func (s *Service) instructTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout) error {
 	today, err := s.today()
 	if err != nil {
 		return err
 	}
+	if err := p.inForce(c, today); err != nil {
+		return err
+	}
+	return s.instructTx(ctx, tx, actor, p, today)
+}
+
+// inForce refuses a payout to an account that is not where its lines go on a day: while a request waits an account may
+// close, a body be merged, the catalogue be corrected. What two persons agreed on is paid there or not at all, so the
+// answer is another payout and not another account in this one.
+func (p Payout) inForce(c *catalog.Catalog, on calendar.Date) error {
+	for _, l := range p.Lines {
+		account, err := c.PayTo(p.Body, l.Budget, on)
+		if err != nil || account.Number != p.To || account.At != p.At {
+			return problem.New(problem.Conflict, "payout %s: on %s the money of %s under %s does not go to account %s: reject it and propose again",
+				p.Ref, on, p.Body, l.Budget, p.To)
+		}
+	}
+	return nil
+}
+
+func (s *Service) instructTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p Payout, today calendar.Date) error {
 	day, err := s.postTx(ctx, tx, booking.PayoutInstructed{
 		Head: booking.Head{Reference: "payout-instructed:" + p.Ref, Occurred: s.now(), Day: today, Link: p.Ref},
 		Book: p.Book, Account: p.From, Lines: p.payables(),

@@ -17,7 +17,8 @@ type Instruction struct {
 	EndToEndID      string `json:"end_to_end_id"`
 	DebtorAccount   string `json:"debtor_account"`
 	CreditorAccount string `json:"creditor_account"`
-	Amount          int64  `json:"amount"` // minor units of Currency
+	CreditorAgent   string `json:"creditor_agent,omitempty"` // treasury unit or bank that keeps CreditorAccount
+	Amount          int64  `json:"amount"`                   // minor units of Currency
 	Currency        string `json:"currency"`
 	Remittance      string `json:"remittance"`
 }

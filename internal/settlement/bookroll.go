@@ -29,6 +29,9 @@ func (p *proof) book(ctx context.Context, book string) (BookReport, error) {
 	if r.Payout, err = p.payout(ctx, book, l); err != nil {
 		return r, err
 	}
+	if err := p.paidOut(ctx, book); err != nil {
+		return r, err
+	}
 	if r.Payable, err = p.payable(ctx, book, l, t); err != nil {
 		return r, err
 	}

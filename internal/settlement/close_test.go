@@ -233,7 +233,8 @@ func TestCloseRefusesWhatDoesNotAgree(t *testing.T) {
 		"a break taken away":          {`DELETE FROM gateway.break`, []string{"statement_undecided"}},
 		"a statement that does not join": {`UPDATE gateway.bank_statement SET opening = opening + 7, closing = closing + 7 WHERE day = '2025-06-03'`,
 			[]string{"statement_gap"}},
-		"a payout's amount": {`UPDATE gateway.payout SET amount = amount + 7`, []string{"payable_instructed"}},
+		"a payout's amount":          {`UPDATE gateway.payout SET amount = amount + 7`, []string{"payable_instructed", "payout_items"}},
+		"a payout's item taken away": {`DELETE FROM gateway.payout_item WHERE line = 2`, []string{"payout_items"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// What adds 7 is undone by taking 7 away; the rest spoils its world.

@@ -106,6 +106,26 @@ func (p *proof) payments(ctx context.Context, book string) (taken, error) {
 	return t, err
 }
 
+// paidOut sets each payout that was instructed in the period against the payments' budget lines it is made of.
+func (p *proof) paidOut(ctx context.Context, book string) error {
+	rows, err := p.tx.Query(ctx, `
+		SELECT o.ref, o.amount, (SELECT coalesce(sum(l.amount), 0)::bigint
+			FROM gateway.payout_item i JOIN gateway.payment_line l ON l.book = $1 AND l.attempt = i.attempt AND l.no = i.line
+			WHERE i.book = $1 AND i.payout = o.ref AND l.body = o.body)
+		FROM gateway.payout o
+		WHERE o.book = $1 AND o.effective_day > $2 AND o.effective_day <= $3 AND o.approved_at <= $4
+		ORDER BY o.ref COLLATE "C"`, book, p.before(), p.day, p.at)
+	if err != nil {
+		return err
+	}
+	f := CloseFinding{Code: "payout_items", Book: book, Detail: "the payout and the payments' budget lines it is made of differ"}
+	_, err = pgx.ForEachRow(rows, []any{&f.Subject, &f.Ledger, &f.Items}, func() error {
+		p.agree(f)
+		return nil
+	})
+	return err
+}
+
 // strays names the payments for which no provider owes anything.
 func (p *proof) strays(ctx context.Context, book string) error {
 	rows, err := p.tx.Query(ctx, `

@@ -29,7 +29,7 @@ const (
 	Rejected State = "rejected"
 )
 
-// Payout is money handed over to a collecting body in one transfer. Ref is its EndToEndId at the bank. Amounts are whole
+// Payout is money handed over for a collecting body in one transfer to one account. Ref is its EndToEndId at the bank. Amounts are whole
 // đồng; the lines and the items each add up to Amount.
 type Payout struct {
 	Book        string        `json:"book"`
@@ -37,6 +37,7 @@ type Payout struct {
 	Body        string        `json:"body"`
 	From        string        `json:"account_from"`
 	To          string        `json:"account_to"`
+	At          string        `json:"account_at"` // treasury unit or bank that keeps account_to; "" for those of before it was kept
 	Amount      int64         `json:"amount"`
 	Day         calendar.Date `json:"day"`
 	State       State         `json:"state"`
@@ -55,9 +56,11 @@ type PayoutLine struct {
 	Amount int64  `json:"amount"`
 }
 
-// PayoutItem is one payment's part of a payout.
+// PayoutItem is one budget line of one payment. A line is in one payout at most that was not rejected; a payment whose
+// lines go to several accounts has items in several.
 type PayoutItem struct {
 	Attempt string `json:"attempt"`
+	Line    int    `json:"line"` // counted from 1 within the payment
 	Amount  int64  `json:"amount"`
 }
 
@@ -67,12 +70,21 @@ const approvalKind = "payout"
 // digest binds what is approved to what was asked.
 func (p Payout) digest() (string, error) {
 	return approval.Digest(struct {
-		Book, Ref, Body, From, To string
-		Amount                    int64
-		Day                       calendar.Date
-		Lines                     []PayoutLine
-		Items                     []PayoutItem
-	}{p.Book, p.Ref, p.Body, p.From, p.To, p.Amount, p.Day, p.Lines, p.Items})
+		Book, Ref, Body, From, To, At string
+		Amount                        int64
+		Day                           calendar.Date
+		Lines                         []PayoutLine
+		Items                         []PayoutItem
+	}{p.Book, p.Ref, p.Body, p.From, p.To, p.At, p.Amount, p.Day, p.Lines, p.Items})
+}
+
+// payments counts those it is made of.
+func (p Payout) payments() int {
+	attempts := make(map[string]bool)
+	for _, it := range p.Items {
+		attempts[it.Attempt] = true
+	}
+	return len(attempts)
 }
 
 func (p Payout) payables() []booking.PayableLine {
@@ -133,10 +145,10 @@ func readPayoutTx(ctx context.Context, tx pgx.Tx, ref, lock string) (Payout, err
 	var approvedBy *string
 	var met bool
 	err := tx.QueryRow(ctx, `
-		SELECT p.body, p.account_from, p.account_to, p.amount, p.day, p.state, p.requested_by, p.approved_by, p.reason, p.approval,
+		SELECT p.body, p.account_from, p.account_to, p.account_at, p.amount, p.day, p.state, p.requested_by, p.approved_by, p.reason, p.approval,
 		       EXISTS (SELECT FROM gateway.expectation e WHERE e.book = $1 AND e.kind = $3 AND e.ref = $2 AND e.state = $4)
 		FROM gateway.payout p WHERE p.book = $1 AND p.ref = $2`+lock, p.Book, ref, expectation.Payout, expectation.Met).
-		Scan(&p.Body, &p.From, &p.To, &p.Amount, &p.Day, &p.State, &p.RequestedBy, &approvedBy, &p.Reason, &p.approval, &met)
+		Scan(&p.Body, &p.From, &p.To, &p.At, &p.Amount, &p.Day, &p.State, &p.RequestedBy, &approvedBy, &p.Reason, &p.approval, &met)
 	if err == pgx.ErrNoRows {
 		return p, problem.New(problem.NotFound, "no payout %s", ref)
 	}
@@ -157,7 +169,7 @@ func readPayoutTx(ctx context.Context, tx pgx.Tx, ref, lock string) (Payout, err
 	if p.Lines, err = pgx.CollectRows(rows, pgx.RowToStructByPos[PayoutLine]); err != nil {
 		return p, err
 	}
-	rows, err = tx.Query(ctx, `SELECT attempt, amount FROM gateway.payout_item WHERE book = $1 AND payout = $2 ORDER BY attempt COLLATE "C"`, p.Book, ref)
+	rows, err = tx.Query(ctx, `SELECT attempt, line, amount FROM gateway.payout_item WHERE book = $1 AND payout = $2 ORDER BY attempt COLLATE "C", line`, p.Book, ref)
 	if err != nil {
 		return p, err
 	}
@@ -168,19 +180,19 @@ func readPayoutTx(ctx context.Context, tx pgx.Tx, ref, lock string) (Payout, err
 // insertTx stores a proposed payout with its lines and items.
 func (p Payout) insertTx(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	var b pgx.Batch
-	b.Queue(`INSERT INTO gateway.payout (book, ref, body, account_from, account_to, amount, day, state, approval, requested_by, requested_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		p.Book, p.Ref, p.Body, p.From, p.To, p.Amount, p.Day, p.State, p.approval, p.RequestedBy, at)
+	b.Queue(`INSERT INTO gateway.payout (book, ref, body, account_from, account_to, account_at, amount, day, state, approval, requested_by, requested_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		p.Book, p.Ref, p.Body, p.From, p.To, p.At, p.Amount, p.Day, p.State, p.approval, p.RequestedBy, at)
 	for i, l := range p.Lines {
 		b.Queue(`INSERT INTO gateway.payout_line (book, payout, no, budget, amount) VALUES ($1, $2, $3, $4, $5)`,
 			p.Book, p.Ref, i+1, l.Budget, l.Amount)
 	}
-	attempts, amounts := make([]string, len(p.Items)), make([]int64, len(p.Items))
+	attempts, lines, amounts := make([]string, len(p.Items)), make([]int, len(p.Items)), make([]int64, len(p.Items))
 	for i, it := range p.Items {
-		attempts[i], amounts[i] = it.Attempt, it.Amount
+		attempts[i], lines[i], amounts[i] = it.Attempt, it.Line, it.Amount
 	}
-	b.Queue(`INSERT INTO gateway.payout_item (book, payout, attempt, body, amount)
-		SELECT $1, $2, i.attempt, $3, i.amount FROM unnest($4::text[], $5::bigint[]) AS i (attempt, amount)`,
-		p.Book, p.Ref, p.Body, attempts, amounts)
+	b.Queue(`INSERT INTO gateway.payout_item (book, payout, attempt, line, amount)
+		SELECT $1, $2, i.attempt, i.line, i.amount FROM unnest($3::text[], $4::int[], $5::bigint[]) AS i (attempt, line, amount)`,
+		p.Book, p.Ref, attempts, lines, amounts)
 	return tx.SendBatch(ctx, &b).Close()
 }

@@ -41,7 +41,7 @@ func TestPayoutTakesWhatHasArrived(t *testing.T) {
 	}
 	p := propose(w)["GRO"]
 	want := []settlement.PayoutLine{{Budget: "B1", Amount: 120_000}, {Budget: "B2", Amount: 40_000}}
-	if p.Amount != 160_000 || !slices.Equal(p.Lines, want) || len(p.Items) != 2 || p.To != "1001" {
+	if p.Amount != 160_000 || !slices.Equal(p.Lines, want) || len(p.Items) != 4 || p.To != "1001" {
 		t.Fatalf("got %+v, want the two settled payments by budget line and nothing of the excess", p)
 	}
 	if again := propose(w); len(again) != 0 {
@@ -58,17 +58,19 @@ func TestPayoutOfANetBookWaitsForItsFees(t *testing.T) {
 	w.settle(a, 1_100)
 	w.settle(b, 550)
 	w.settle(strangers, 0) // covers the fees, but is the payer's
-	if p := propose(w)["NET"]; p.Amount == 150_000 {
+	p := propose(w)["NET"]
+	if p.Amount == 150_000 {
 		t.Fatal("a payout used a payer's excess")
-	} else if len(p.Items) != 1 {
-		t.Fatalf("got %d items, want the one payment that fits", len(p.Items))
+	}
+	if len(p.Items) != 2 {
+		t.Fatalf("got %+v, want both lines of the one payment that fits", p)
 	}
 	w.fund(10_000)
 	if _, err := w.MakeFeesGood(t.Context(), asking, w.today()); err != nil {
 		t.Fatal(err)
 	}
-	if p := propose(w)["NET"]; len(p.Items) != 1 {
-		t.Fatalf("after the fees were made good: %+v, want the other payment", p)
+	if other := propose(w)["NET"]; other.Amount != 150_000-p.Amount {
+		t.Fatalf("after the fees were made good: %+v, want the other payment", other)
 	}
 	w.sound()
 }

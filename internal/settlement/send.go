@@ -26,6 +26,8 @@ const (
 	PayoutRefused finding.Kind = "payout_refused" // the bank refused an instruction: its payments wait for another payout
 	PayoutClash   finding.Kind = "payout_clash"   // the bank knows the id with another content, or refuses what it has paid: ask it before anything else
 	DayNotClosed  finding.Kind = "day_not_closed" // a side of a roll-forward does not agree
+	// The catalogue has no account for what is owed to a body under a budget line: that money waits until it has one.
+	NoPayoutAccount finding.Kind = "no_payout_account"
 )
 
 var sender = authn.Exchequer("settlement")
@@ -46,7 +48,7 @@ func (s *Service) HandleSend(ctx context.Context, j outbox.Job) error {
 		return s.inTx(ctx, func(tx pgx.Tx) error { return outbox.DoneTx(ctx, tx, j, s.now()) })
 	}
 	err = s.Bank.Pay(ctx, Instruction{
-		EndToEndID: p.Ref, DebtorAccount: p.From, CreditorAccount: p.To, Amount: p.Amount, Currency: booking.Currency,
+		EndToEndID: p.Ref, DebtorAccount: p.From, CreditorAccount: p.To, CreditorAgent: p.At, Amount: p.Amount, Currency: booking.Currency,
 		Remittance: p.Ref,
 	})
 	refused, certain := errors.AsType[*RefusedError](err)

@@ -3,8 +3,8 @@
 //
 // It guarantees that
 //   - a fee is made good once, and only with the gateway's own money;
-//   - a payment is in one payout at most, a payout takes only what has reached the bank, and what was asked by one
-//     person is instructed only on the word of another;
+//   - a budget line of a payment is in one payout at most, a payout goes to the account in force when it is approved and
+//     takes only what has reached the bank, and what was asked by one person is instructed only on the word of another;
 //   - an instruction reaches the bank under one id however often it is sent, and a payout counts as executed by the
 //     bank's statement alone;
 //   - a day closes only when both roll-forwards agree, each side computed from its own source, and a closed day gives
@@ -27,6 +27,7 @@ import (
 	"exchequer/internal/catalog"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
+	"exchequer/internal/publication"
 	"exchequer/ledger"
 )
 
@@ -35,11 +36,17 @@ type Signer interface {
 	Sign(typ string, payload []byte) (string, error)
 }
 
+// Law gives what is published now. *publication.Store is one.
+type Law interface {
+	Current(ctx context.Context) (*publication.Law, error)
+}
+
 // Service settles. All fields are needed; Bank only where payouts are sent, Signer only where days are closed.
 type Service struct {
 	Pool     *pgxpool.Pool
 	Ledger   *ledger.Ledger
-	Catalog  *catalog.Catalog
+	Catalog  *catalog.Catalog // books and collection account, as the program began with them
+	Law      Law              // its catalogue says where a payout goes, as it is published when the payout is asked for and approved
 	Calendar *calendar.Calendar
 	Clock    calendar.Clock
 	Bank     Bank

@@ -143,7 +143,7 @@ func newWorld(t *testing.T) *world {
 	w.wire = &wire{}
 	pool := pgtest.New(t)
 	w.Service = &settlement.Service{
-		Pool: pool, Ledger: ledger.New(pool, w.clock.Now), Catalog: cat, Calendar: cal, Clock: w.clock,
+		Pool: pool, Ledger: ledger.New(pool, w.clock.Now), Catalog: cat, Law: published{cat}, Calendar: cal, Clock: w.clock,
 		Bank: settlement.HTTPBank{URL: server.URL, Doer: w.wire}, Signer: w.keys,
 	}
 	return w

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -40,13 +41,20 @@ type ending struct {
 	held      map[string]int64 // by terminal: collected and not paid over
 	settled   []string         // references of the payments that the bank has in full
 	balances  map[string]int64 // at the bank
-	executed  map[string]int64 // paid out, by the account it went to
+	executed  map[payee]int64  // paid out
 	paidOut   int64
+}
+
+// payee is an account that is paid out to: its number at a treasury unit or bank.
+type payee struct{ at, number string }
+
+func (p payee) compare(o payee) int {
+	return cmp.Or(strings.Compare(p.at, o.at), strings.Compare(p.number, o.number))
 }
 
 // derive works the ending out from what the simulators were told to do and did.
 func derive(theirs books, asked map[string][]owed) ending {
-	e := ending{held: make(map[string]int64), balances: theirs.bank.Balances, executed: make(map[string]int64)}
+	e := ending{held: make(map[string]int64), balances: theirs.bank.Balances, executed: make(map[payee]int64)}
 	credited := make(map[string]bool)
 	known := make(map[string]bool)
 	for _, b := range theirs.provider.Batches {
@@ -77,7 +85,7 @@ func derive(theirs books, asked map[string][]owed) ending {
 	}
 	for _, p := range theirs.bank.Payouts {
 		if p.State == bank.Executed {
-			e.executed[p.CreditorAccount] += p.Amount
+			e.executed[payee{p.CreditorAgent, p.CreditorAccount}] += p.Amount
 			e.paidOut += p.Amount
 		}
 	}

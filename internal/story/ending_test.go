@@ -50,9 +50,10 @@ func TestTheEndingFollowsFromTheirBooks(t *testing.T) {
 			Entries: []bank.Entry{{Credit: true, EndToEndID: "B1"}, {Credit: true, EndToEndID: "FUND-1"}, {Credit: true, EndToEndID: "STRAY-1"},
 				{EndToEndID: "PAYOUT"}},
 			Payouts: []bank.PayoutState{
-				{Payout: bank.Payout{CreditorAccount: "Y", Amount: 70}, State: bank.Executed},
-				{Payout: bank.Payout{CreditorAccount: "Y", Amount: 30}, State: bank.Executed},
-				{Payout: bank.Payout{CreditorAccount: "Y", Amount: 9}, State: bank.Refused},
+				{Payout: bank.Payout{CreditorAccount: "Y", CreditorAgent: "K", Amount: 70}, State: bank.Executed},
+				{Payout: bank.Payout{CreditorAccount: "Y", CreditorAgent: "K", Amount: 30}, State: bank.Executed},
+				{Payout: bank.Payout{CreditorAccount: "Y", CreditorAgent: "L", Amount: 6}, State: bank.Executed},
+				{Payout: bank.Payout{CreditorAccount: "Y", CreditorAgent: "K", Amount: 9}, State: bank.Refused},
 			},
 		},
 	}
@@ -64,7 +65,7 @@ func TestTheEndingFollowsFromTheirBooks(t *testing.T) {
 	for _, c := range []Check{
 		{"payments", 6, e.payments}, {"paid", 4 * 700, e.paid}, {"excess", 2 * 700, e.excess}, {"missing", 1, e.missing}, {"short", 1, e.short},
 		{"forged", 1, e.forged}, {"lying", 1, e.lying}, {"strangers", 1, e.strangers}, {"held at N", 100 + 700, e.held["N"]},
-		{"held at G", 0, e.held["G"]}, {"executed", 100, e.executed["Y"]}, {"paid out", 100, e.paidOut}, {"balance", 5, e.balances["X"]},
+		{"held at G", 0, e.held["G"]}, {"executed", 100, e.executed[payee{"K", "Y"}]}, {"executed elsewhere", 6, e.executed[payee{"L", "Y"}]}, {"paid out", 106, e.paidOut}, {"balance", 5, e.balances["X"]},
 	} {
 		if !c.OK() {
 			t.Errorf("%s: %d, want %d", c.Name, c.Found, c.Expected)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
 	"exchequer/ledger"
 	"exchequer/providers/bank"
 	"exchequer/providers/vnpay/simulator"
@@ -182,24 +183,50 @@ func (r *run) booksOf(merchant string) []string {
 	return out
 }
 
-// provePayouts compares what the bank paid to each body with that body's part of the payments which came to the bank.
+// provePayouts compares what the bank paid to each account with the budget lines that go there, of the payments which
+// came to the bank.
 func (r *run) provePayouts(ctx context.Context, want ending) ([]Check, error) {
+	found, err := r.owedTo(ctx, want.settled)
+	if err != nil {
+		return nil, err
+	}
+	accounts := maps.Clone(found)
+	for to := range want.executed {
+		accounts[to] = 0
+	}
 	var checks []Check
-	for _, b := range r.Catalog.Bodies() {
-		c := Check{Name: "đồng paid out to " + b.Code + " = its part of what came"}
-		for _, a := range r.Catalog.Accounts(b.Code) {
-			c.Expected += want.executed[a.Number]
-		}
-		err := r.Pool.QueryRow(ctx, `SELECT coalesce(sum(amount), 0) FROM gateway.payment_line WHERE book = $1 AND body = $2 AND attempt = ANY ($3)`,
-			b.Book, b.Code, want.settled).Scan(&c.Found)
-		if err != nil {
-			return nil, err
-		}
-		checks = append(checks, c)
+	for _, to := range slices.SortedFunc(maps.Keys(accounts), payee.compare) {
+		checks = append(checks, Check{Name: fmt.Sprintf("đồng paid out to account %s at %s = its part of what came", to.number, to.at),
+			Expected: want.executed[to], Found: found[to]})
 	}
 	met, err := r.counts(ctx, []counted{{"đồng the bank paid out = payouts met by statements", want.paidOut,
 		`SELECT coalesce(sum(met), 0) FROM gateway.expectation WHERE kind = 'payout'`}})
 	return append(checks, met...), err
+}
+
+// owedTo adds up the budget lines of payments by the account that the catalogue names for them, on the day on which a
+// payout of theirs was instructed: today where there is none.
+func (r *run) owedTo(ctx context.Context, attempts []string) (map[payee]int64, error) {
+	rows, err := r.Pool.Query(ctx, `
+		SELECT l.body, l.budget, coalesce(d.day, $2), sum(l.amount)::bigint
+		FROM gateway.payment_line l
+		CROSS JOIN LATERAL (SELECT max(o.effective_day) AS day FROM gateway.payout_item i
+			JOIN gateway.payout o ON o.book = i.book AND o.ref = i.payout
+			WHERE i.book = l.book AND i.attempt = l.attempt AND i.line = l.no AND i.held) d
+		WHERE l.attempt = ANY ($1) GROUP BY 1, 2, 3`, attempts, calendar.DayOf(r.Clock.Now()))
+	if err != nil {
+		return nil, err
+	}
+	owed := make(map[payee]int64)
+	var body, budget string
+	var day calendar.Date
+	var amount int64
+	_, err = pgx.ForEachRow(rows, []any{&body, &budget, &day, &amount}, func() error {
+		account, err := r.Catalog.PayTo(body, budget, day)
+		owed[payee{account.At, account.Number}] += amount
+		return err
+	})
+	return owed, err
 }
 
 // sum adds an account up over some books, or over all, đồng.

@@ -127,7 +127,7 @@ func (r *run) payOut(ctx context.Context) error {
 		if _, err := r.Settlement.Approve(ctx, approver, p.Ref); err != nil {
 			return err
 		}
-		r.note("payout %s of %d đồng to %s: asked by %s, approved by %s", p.Ref, p.Amount, p.Body, officer.ID, approver.ID)
+		r.note("payout %s of %d đồng for %s to account %s: asked by %s, approved by %s", p.Ref, p.Amount, p.Body, p.To, officer.ID, approver.ID)
 	}
 	return r.until(ctx, "the bank to take the payouts", func(ctx context.Context) (bool, error) {
 		payouts, err := r.payouts(ctx)

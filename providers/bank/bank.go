@@ -26,7 +26,7 @@ const currency = "VND"
 
 // Account is one the bank keeps. Accounts of other banks need no entry: money leaves to them and is seen no more.
 type Account struct {
-	Number string // 1 to 34 letters and digits
+	Number string // 1 to 34 letters, digits or . -
 	Owner  string
 }
 
@@ -52,7 +52,7 @@ type Bank struct {
 }
 
 var (
-	accountNumber = regexp.MustCompile(`^[0-9A-Za-z]{1,34}$`)
+	accountNumber = regexp.MustCompile(`^[0-9A-Za-z.-]{1,34}$`)
 	bankCode      = regexp.MustCompile(`^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 )
 
@@ -76,7 +76,7 @@ func New(config Config) (*Bank, error) {
 	b := &Bank{config: config, accounts: make(map[string]Account), book: newBook()}
 	for _, a := range config.Accounts {
 		if !accountNumber.MatchString(a.Number) {
-			return nil, fmt.Errorf("configuration of the bank simulator: account %q must be 1 to 34 letters and digits", a.Number)
+			return nil, fmt.Errorf("configuration of the bank simulator: account %q must be 1 to 34 letters, digits or . -", a.Number)
 		}
 		b.accounts[a.Number] = a
 	}

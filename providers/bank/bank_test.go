@@ -105,6 +105,12 @@ func payout(id string, amount int64) bank.Payout {
 	return bank.Payout{EndToEndID: id, DebtorAccount: collection, CreditorAccount: "9999000003", Amount: amount, Currency: "VND", Remittance: "Nop NSNN"}
 }
 
+// at sends a payout to the account of its number at a treasury unit.
+func at(unit string, p bank.Payout) bank.Payout {
+	p.CreditorAgent = unit
+	return p
+}
+
 func TestInstructionsAreCarriedOutOnce(t *testing.T) {
 	w := newWorld(t)
 	steps := []struct {
@@ -124,10 +130,12 @@ func TestInstructionsAreCarriedOutOnce(t *testing.T) {
 		{"all there is", "/payouts", payout("P1", 500_000), 201},
 		{"its answer was lost", "/payouts", payout("P1", 500_000), 200},
 		{"its id for another sum", "/payouts", payout("P1", 1), 409},
+		{"its id for the account at another unit", "/payouts", at("KB 0012", payout("P1", 500_000)), 409},
 		{"nothing is left", "/payouts", payout("P2", 1), 422},
 		{"money comes", "/credits", credit("C3", 600_000), 201},
 		{"what was refused stays refused", "/payouts", payout("P0", 500_001), 422},
 		{"to itself", "/payouts", bank.Payout{EndToEndID: "P3", DebtorAccount: collection, CreditorAccount: collection, Amount: 1, Currency: "VND"}, 422},
+		{"to a unit that cannot be printed", "/payouts", at("KB\n0012", payout("P5", 1)), 422},
 		{"within the house", "/payouts", bank.Payout{EndToEndID: "P4", DebtorAccount: collection, CreditorAccount: treasury, Amount: 100_000, Currency: "VND"}, 201},
 	}
 	for _, s := range steps {

@@ -38,7 +38,8 @@ type Payout struct {
 	EndToEndID      string `json:"end_to_end_id"`
 	DebtorAccount   string `json:"debtor_account"`
 	CreditorAccount string `json:"creditor_account"`
-	Amount          int64  `json:"amount"` // đồng
+	CreditorAgent   string `json:"creditor_agent,omitempty"` // treasury unit or bank that keeps it; empty: this bank finds it
+	Amount          int64  `json:"amount"`                   // đồng
 	Currency        string `json:"currency"`
 	Remittance      string `json:"remittance"`
 }

@@ -88,7 +88,10 @@ func (b *Bank) takePayout(w http.ResponseWriter, r *http.Request) {
 	}
 	err := checkInstruction(p.EndToEndID, p.Amount, p.Currency, p.Remittance)
 	if err == nil && (!accountNumber.MatchString(p.CreditorAccount) || p.CreditorAccount == p.DebtorAccount) {
-		err = errors.New("creditor_account must be another account, of 1 to 34 letters and digits")
+		err = errors.New("creditor_account must be another account, of 1 to 34 letters, digits or . -")
+	}
+	if err == nil && (len([]rune(p.CreditorAgent)) > 140 || !printable(p.CreditorAgent)) {
+		err = errors.New("creditor_agent must be at most 140 printable characters")
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
