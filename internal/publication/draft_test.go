@@ -244,6 +244,7 @@ func TestBadDocuments(t *testing.T) {
 		"no YAML":                 {publication.Documents{permit: []byte("{")}, problem.Invalid, "permit.yaml"},
 		"an unknown key":          {publication.Documents{permit: []byte(good + "colour: red\n")}, problem.Invalid, "permit.yaml:15"},
 		"versions out of order":   {publication.Documents{permit: tariff("2020-01-01 100000", "2019-01-01 120000")}, problem.Invalid, "2/2020"},
+		"a gap":                   {publication.Documents{permit: []byte(strings.Replace(good, "2020-01-01, act", "2020-01-01, to: 2025-12-30, act", 1))}, problem.Invalid, "from 2025-12-31 to 2025-12-31 no version is in force"},
 		"an example that fails":   {publication.Documents{permit: []byte(strings.Replace(good, `total: "100000"`, `total: "99999"`, 1))}, problem.Invalid, "permit.yaml:14"},
 		"a second one of service": {publication.Documents{"schedules/again.yaml": []byte(good)}, problem.Invalid, "permit"},
 		"what is published":       {publication.Documents{permit: tariff("2020-01-01 100000")}, problem.Conflict, "nothing to change"},
