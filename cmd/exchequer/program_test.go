@@ -137,6 +137,10 @@ func TestTwoRunsOnTheSameBooksProveThemselves(t *testing.T) {
 		t.Errorf("%d and %d stray notifications, want 0 and 1", first.Proof.Strays, second.Proof.Strays)
 	}
 	i.verified()
+	// The first run published the law that comes with the program, so nothing is left to bring.
+	if out, status := i.run("migrate", "--json"); status != 0 || strings.TrimSpace(out) != `{"up_to_date":true,"law":{}}` {
+		i.Errorf("migrate ended with %d: %s", status, out)
+	}
 }
 
 // served plays the story, and stops the program with Ctrl-C after others have spoken to it.

@@ -107,9 +107,13 @@ func publishDocumentsTx(ctx context.Context, tx pgx.Tx, e edition, docs Document
 
 // keepTextsTx stores texts that are not there yet.
 func keepTextsTx(ctx context.Context, tx pgx.Tx, docs Documents) error {
+	texts := map[string][]byte{}
+	for _, text := range docs {
+		texts[digestOf(text)] = text
+	}
 	var b pgx.Batch
-	for _, name := range slices.Sorted(maps.Keys(docs)) {
-		b.Queue(`INSERT INTO gateway.law_text (digest, content) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`, digestOf(docs[name]), docs[name])
+	for _, digest := range slices.Sorted(maps.Keys(texts)) { // in one order, so that two who keep the same wait for each other
+		b.Queue(`INSERT INTO gateway.law_text (digest, content) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`, digest, texts[digest])
 	}
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("keeping documents: %w", err)
