@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 	"exchequer/schedules"
@@ -37,9 +38,16 @@ func Included() (Documents, error) {
 	if err != nil {
 		return nil, err
 	}
+	tables, err := catalog.Included()
+	if err != nil {
+		return nil, err
+	}
 	docs := Documents{}
 	for name, text := range law {
 		docs[feeFolder+name] = text
+	}
+	for name, text := range tables {
+		docs[catalogFolder+name] = text
 	}
 	return docs, nil
 }

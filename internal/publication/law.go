@@ -141,15 +141,12 @@ func (s *Store) keep(law *Law) {
 // compile makes the law of documents and holds its parts against each other. Invalid with every fault found.
 func compile(docs Documents) (*Law, error) {
 	schedules, feeErr := fee.Compile(docs.under(feeFolder))
-	tables, catalogErr := catalog.Default()
-	for name := range docs.under(catalogFolder) {
-		catalogErr = fmt.Errorf("%s: the catalogue has no such table", name)
-	}
+	tables, catalogErr := catalog.Parse(docs.under(catalogFolder))
 	if err := errors.Join(feeErr, catalogErr); err != nil {
 		return nil, problem.AtField(problem.Invalid, "documents", "%v", err)
 	}
 	law := &Law{Schedules: schedules, Catalog: tables}
-	return law, nil
+	return law, law.checkFit()
 }
 
 // queryer is the pool or a transaction.

@@ -35,11 +35,11 @@ func tariff(versions ...string) []byte {
 	var b strings.Builder
 	b.WriteString(`service: permit
 name: {vi: Giấy phép, en: Permit}
-body: licence_authority
+body: power_corporation
 valid_days: 30
 components:
   - id: permit_fee
-    charge: licence_fee
+    charge: electricity
     code: permit_fee
     by: date
     versions:
@@ -66,6 +66,8 @@ func lawOf(t *testing.T, schedule []byte) publication.Documents {
 	}
 	maps.DeleteFunc(docs, func(name string, _ []byte) bool { return !strings.HasPrefix(name, "catalog/") })
 	docs[permit] = schedule
+	docs["catalog/procedures.csv"] = []byte("code,service,name_vi,name_en,body_kind,from,until,mark,source\n" +
+		"EX.1,permit,Giấy phép,Permit,power_corporation,2009-01-01,,example,made up\n")
 	return docs
 }
 
