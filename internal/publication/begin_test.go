@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,7 +50,7 @@ func TestWhatComesWithTheProgramIsPublishedFirst(t *testing.T) {
 	if err != nil || len(versions) != len(law.Schedules.Entries()) {
 		t.Errorf("%d versions, %v; the law has %d", len(versions), err, len(law.Schedules.Entries()))
 	}
-	published, err := s.Published(t.Context())
+	published, err := s.Published(t.Context(), time.Time{})
 	if err != nil || len(published) != len(docs) {
 		t.Errorf("%d documents, %v; want %d", len(published), err, len(docs))
 	}

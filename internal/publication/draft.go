@@ -64,8 +64,9 @@ type DraftDocument struct {
 func require(actor authn.Actor) error { return actor.Require(booking.House, authn.Treasury) }
 
 // Draft checks documents against what is published, runs the examples of all, and keeps those that differ, with what they
-// change. Forbidden unless the actor is treasury staff of the house; Invalid with file, line, version and reason where
-// they are no law together with the rest, or would leave days without one; TooLarge; Conflict where nothing differs.
+// change. The same documents drafted again by the same person are the draft that is still open. Forbidden unless the
+// actor is treasury staff of the house; Invalid with file, line, version and reason where they are no law together with
+// the rest, or would leave days without one; TooLarge; Conflict where nothing differs.
 func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (Draft, error) {
 	if err := require(actor); err != nil {
 		return Draft{}, err
@@ -87,8 +88,11 @@ func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (D
 		return Draft{}, problem.New(problem.Conflict, "these documents say what is published: there is nothing to change")
 	}
 	var d Draft
-	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		id, err := s.insertTx(ctx, tx, actor, c)
+	err = s.inTurn(ctx, func(tx pgx.Tx) error {
+		id, err := s.openTx(ctx, tx, actor, c)
+		if err == nil && id == 0 {
+			id, err = s.insertTx(ctx, tx, actor, c)
+		}
 		if err != nil {
 			return err
 		}
@@ -96,6 +100,20 @@ func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (D
 		return err
 	})
 	return d, err
+}
+
+// openTx finds the actor's open draft of the same change (0: there is none).
+func (s *Store) openTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (int64, error) {
+	digest, err := digestOfDraft(c.draftDocuments())
+	if err != nil {
+		return 0, err
+	}
+	same, err := s.read(ctx, tx, `WHERE drafted_by = $1 AND digest = $2 AND base = $3 AND state IN ('drafted', 'proposed')`,
+		actor.Name(), digest, c.base.revision)
+	if err != nil || len(same) == 0 {
+		return 0, err
+	}
+	return same[0].ID, nil
 }
 
 func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (id int64, err error) {
@@ -155,12 +173,13 @@ func (s *Store) Get(ctx context.Context, actor authn.Actor, id int64) (Draft, er
 // listed is how many drafts List gives.
 const listed = 100
 
-// List gives the last 100 drafts, newest first. Forbidden unless the actor is treasury staff of the house.
-func (s *Store) List(ctx context.Context, actor authn.Actor) ([]Draft, error) {
+// List gives the last 100 drafts in a state ("": in any), newest first. Forbidden unless the actor is treasury staff of
+// the house.
+func (s *Store) List(ctx context.Context, actor authn.Actor, state State) ([]Draft, error) {
 	if err := require(actor); err != nil {
 		return nil, err
 	}
-	return s.read(ctx, s.pool, `ORDER BY id DESC LIMIT $1`, listed)
+	return s.read(ctx, s.pool, `WHERE $1 = '' OR state = $1 ORDER BY id DESC LIMIT $2`, state, listed)
 }
 
 // Texts gives the documents of a draft. NotFound; Forbidden unless the actor is treasury staff of the house.

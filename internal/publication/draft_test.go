@@ -3,6 +3,7 @@ package publication_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,7 +100,7 @@ func TestOnlyTheTreasuryOfTheHouseDrafts(t *testing.T) {
 		wants(t, "draft", err, problem.Forbidden, "")
 		_, err = w.Get(t.Context(), actor, 1)
 		wants(t, "get", err, problem.Forbidden, "")
-		_, err = w.List(t.Context(), actor)
+		_, err = w.List(t.Context(), actor, "")
 		wants(t, "list", err, problem.Forbidden, "")
 		_, err = w.Texts(t.Context(), actor, 1)
 		wants(t, "texts", err, problem.Forbidden, "")
@@ -132,12 +133,52 @@ func TestRejecting(t *testing.T) {
 	if err != nil || own.State != publication.Rejected || own.ProposedBy != "" {
 		t.Errorf("one's own, before it was proposed: %+v, %v", own, err)
 	}
-	list, err := w.List(t.Context(), minh)
+	list, err := w.List(t.Context(), minh, "")
 	if err != nil || len(list) != 2 || list[0].ID != own.ID || list[1].Reason != d.Reason {
 		t.Errorf("list %+v, %v", list, err)
 	}
 	if law, err := w.Current(t.Context()); err != nil || law.Revision != 1 {
 		t.Errorf("revision %d, %v", law.Revision, err)
+	}
+}
+
+// TestTheSameDocumentsDraftedAgainAreTheSameDraft, by the same person, also at once, while it is open.
+func TestTheSameDocumentsDraftedAgainAreTheSameDraft(t *testing.T) {
+	w := newWorld(t)
+	docs := publication.Documents{permit: tariff("2020-01-01 100000", "2026-01-01 120000")}
+	ids := make([]int64, 4)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			d, err := w.Draft(t.Context(), lan, docs)
+			if ids[i] = d.ID; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if ids[0] == 0 || slices.Max(ids) != slices.Min(ids) || w.count(t, "law_draft") != 1 {
+		t.Fatalf("drafts %v", ids)
+	}
+	if d, err := w.Draft(t.Context(), minh, docs); err != nil || d.ID == ids[0] {
+		t.Errorf("of another person: %d, %v", d.ID, err)
+	}
+	if d, err := w.Propose(t.Context(), lan, ids[0]); err != nil || d.State != publication.Proposed {
+		t.Fatal(d, err)
+	}
+	if d, err := w.Draft(t.Context(), lan, docs); err != nil || d.ID != ids[0] || d.State != publication.Proposed {
+		t.Errorf("when it is proposed: %d %s, %v", d.ID, d.State, err)
+	}
+	if _, err := w.Reject(t.Context(), lan, ids[0], "not yet"); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := w.Draft(t.Context(), lan, docs); err != nil || d.ID == ids[0] || d.State != publication.Drafted {
+		t.Errorf("when it was rejected: %d %s, %v", d.ID, d.State, err)
+	}
+	for state, want := range map[publication.State]int{publication.Drafted: 2, publication.Proposed: 0, publication.Rejected: 1, "": 3} {
+		if list, err := w.List(t.Context(), minh, state); err != nil || len(list) != want {
+			t.Errorf("%d drafts are %q, %v; want %d", len(list), state, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package publication_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
@@ -11,7 +12,7 @@ import (
 // TestTheCatalogueFitsTheSchedules breaks each thing that lies between the two.
 func TestTheCatalogueFitsTheSchedules(t *testing.T) {
 	w := newWorld(t)
-	published, err := w.Published(t.Context())
+	published, err := w.Published(t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestTheCatalogueFitsTheSchedules(t *testing.T) {
 func TestWhatADraftChangesInTheCatalogue(t *testing.T) {
 	w := newWorld(t)
 	const name = "catalog/procedures.csv"
-	published, err := w.Published(t.Context())
+	published, err := w.Published(t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,8 +67,11 @@ func (s *Store) LawWith(ctx context.Context, docs Documents) (*Law, error) {
 	return compile(published.with(docs))
 }
 
-// Published gives the documents as they are published now; none before the first publication.
-func (s *Store) Published(ctx context.Context) (Documents, error) {
+// Published gives the documents as known at an instant (zero: now); none before the first publication.
+func (s *Store) Published(ctx context.Context, known time.Time) (Documents, error) {
+	if !known.IsZero() {
+		return documentsAt(ctx, s.pool, known.UTC())
+	}
 	_, docs, err := s.published(ctx)
 	return docs, err
 }

@@ -1,6 +1,7 @@
 package publication_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,15 @@ func TestACorrectionThatArrivesLate(t *testing.T) {
 	law, err := w.Current(t.Context())
 	if got := costs(t, law, err, "2025-04-01"); got != 70000 || law.Revision != 3 || !law.Since.Equal(w.clock.Now()) {
 		t.Errorf("now it costs %d by revision %d of %s", got, law.Revision, law.Since)
+	}
+	for known, want := range map[time.Time]string{june: `fixed: "100000"`, july: `fixed: "80000"`, {}: `fixed: "70000"`} {
+		if docs, err := w.Published(t.Context(), known); err != nil || !strings.Contains(string(docs[permit]), want) {
+			t.Errorf("the documents known at %s: %s, %v; want %s", known, docs[permit], err, want)
+		}
+	}
+	history, err := w.Versions(t.Context(), publication.VersionsQuery{Of: "permit", On: calendar.MustDate("2025-04-01"), History: true})
+	if err != nil || len(history) != 3 || history[0].Revision != 1 || history[1].KnownUntil == nil || history[2].KnownUntil != nil {
+		t.Errorf("all that was ever known of 1 April: %+v, %v", history, err)
 	}
 	june, july = june.Add(time.Hour), july.Add(time.Hour) // and what is asked about them does not hang on the instant itself
 	if law, err = w.KnownAt(t.Context(), july); costs(t, law, err, "2025-04-01") != 80000 {

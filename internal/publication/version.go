@@ -31,15 +31,16 @@ type Version struct {
 }
 
 // VersionsQuery asks for versions of a service or parameter (Of; "": all) that are the law on a day (On; zero: any day), as
-// known at an instant (Known; zero: now).
+// known at an instant (Known; zero: now), or as known at any instant so far (History).
 type VersionsQuery struct {
-	Of    string
-	On    calendar.Date
-	Known time.Time
+	Of      string
+	On      calendar.Date
+	Known   time.Time
+	History bool
 }
 
-// Versions answers what the law was on a day, as known at an instant, in the order of documents, components and days.
-// Without a publication, or before it, there are none.
+// Versions answers what the law was on a day, as known at an instant, in the order of documents, components, days and
+// of becoming known. Without a publication, or before it, there are none.
 func (s *Store) Versions(ctx context.Context, q VersionsQuery) ([]Version, error) {
 	if q.Known.IsZero() {
 		e, err := current(ctx, s.pool)
@@ -58,8 +59,8 @@ func readVersions(ctx context.Context, q queryer, ask VersionsQuery) ([]Version,
 		FROM gateway.law_version
 		WHERE ($1 = '' OR of = $1)
 		  AND ($2::date IS NULL OR (valid_from <= $2 AND (valid_until IS NULL OR valid_until >= $2)))
-		  AND known_from <= $3 AND (known_until IS NULL OR known_until > $3)
-		ORDER BY document COLLATE "C", of COLLATE "C", component COLLATE "C", valid_from`, ask.Of, ask.On, ask.Known.UTC())
+		  AND ($4 OR known_from <= $3 AND (known_until IS NULL OR known_until > $3))
+		ORDER BY document COLLATE "C", of COLLATE "C", component COLLATE "C", valid_from, known_from`, ask.Of, ask.On, ask.Known.UTC(), ask.History)
 	if err != nil {
 		return nil, fmt.Errorf("reading the versions: %w", err)
 	}
