@@ -269,6 +269,20 @@ func TestALineWithoutAnAccountWaitsAlone(t *testing.T) {
 	}
 }
 
+func TestWhatIsOwedToABodyThatTheCatalogueLostReachesAPerson(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	w.settle(w.pay("NET", 100_000, 0), 0)
+	w.exec(pgtest.Owner(t, w.Pool), `UPDATE gateway.payment_line SET body = 'GONE' WHERE no = 1`)
+	if p := proposeTo(w); len(p) != 1 || p["1002"].Amount != 25_000 {
+		t.Fatalf("got %+v, want the line of the body that is known", p)
+	}
+	findings, err := finding.List(t.Context(), w.Pool, "NET")
+	if err != nil || len(findings) != 1 || findings[0].Kind != settlement.NoPayoutAccount || findings[0].Subject != "GONE:B1" {
+		t.Errorf("findings %+v, %v", findings, err)
+	}
+}
+
 // What a payment brings fits whole or waits whole, whichever accounts it goes to.
 func TestAPaymentIsNotPaidOutInPart(t *testing.T) {
 	t.Parallel()

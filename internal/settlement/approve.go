@@ -118,7 +118,7 @@ func (s *Service) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p
 func (p Payout) inForce(c *catalog.Catalog, on calendar.Date) error {
 	for _, l := range p.Lines {
 		account, err := c.PayTo(p.Body, l.Budget, on)
-		if err != nil || account.Number != p.To || account.At != p.At {
+		if err != nil || p.payee() != (payee{account.Number, account.At}) {
 			return problem.New(problem.Conflict, "payout %s: on %s the money of %s under %s does not go to account %s: reject it and propose again",
 				p.Ref, on, p.Body, l.Budget, p.To)
 		}

@@ -87,6 +87,8 @@ func (p Payout) payments() int {
 	return len(attempts)
 }
 
+func (p Payout) payee() payee { return payee{p.To, p.At} }
+
 func (p Payout) payables() []booking.PayableLine {
 	out := make([]booking.PayableLine, len(p.Lines))
 	for i, l := range p.Lines {

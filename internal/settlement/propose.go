@@ -27,9 +27,9 @@ import (
 //
 // The accounts are those in force on the business day of the run, whatever day is settled: no closed one is paid to. A
 // payment's lines are taken together and in the order in which payments came; the first payment that the book's money
-// at the bank does not cover waits, with all behind it, for the next run. A line for which the catalogue has no account
-// waits by itself, and a finding says so. Run again it proposes only what has come since. Forbidden unless the actor is
-// treasury staff of the books.
+// at the bank does not cover waits, with all behind it, for the next run. A line for which the catalogue has no account,
+// or whose body it no longer knows, waits by itself, and a finding says so. Run again it proposes only what has come
+// since. Forbidden unless the actor is treasury staff of all books.
 func (s *Service) Propose(ctx context.Context, actor authn.Actor, day calendar.Date) ([]Payout, error) {
 	proposed := []Payout{}
 	if err := s.begun(day); err != nil {
@@ -39,23 +39,20 @@ func (s *Service) Propose(ctx context.Context, actor authn.Actor, day calendar.D
 	if err != nil {
 		return proposed, err
 	}
-	bodies := r.published.Bodies()
-	for _, b := range bodies {
-		if err := actor.Require(b.Book, authn.Treasury); err != nil {
+	books := r.published.Books()
+	for _, b := range books {
+		if err := actor.Require(b.Key, authn.Treasury); err != nil {
 			return proposed, err
 		}
 	}
-	slices.SortStableFunc(bodies, func(a, b catalog.Body) int {
-		return cmp.Or(strings.Compare(a.Book, b.Book), strings.Compare(a.Code, b.Code))
-	})
-	for _, body := range bodies {
+	for _, b := range books {
 		var payouts []Payout
 		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-			payouts, err = r.proposeTx(ctx, tx, body)
+			payouts, err = r.proposeTx(ctx, tx, b.Key)
 			return err
 		})
 		if err != nil {
-			return proposed, fmt.Errorf("payout to %s: %w", body.Code, err)
+			return proposed, fmt.Errorf("payouts of book %s: %w", b.Key, err)
 		}
 		proposed = append(proposed, payouts...)
 	}
@@ -80,24 +77,22 @@ func (s *Service) payoutRun(ctx context.Context, actor authn.Actor, day calendar
 	return payoutRun{s, actor, law.Catalog, day, today}, err
 }
 
-func (r payoutRun) proposeTx(ctx context.Context, tx pgx.Tx, body catalog.Body) ([]Payout, error) {
-	if err := lockTx(ctx, tx, lockPayout, body.Book); err != nil {
+func (r payoutRun) proposeTx(ctx context.Context, tx pgx.Tx, book string) ([]Payout, error) {
+	if err := lockTx(ctx, tx, lockPayout, book); err != nil {
 		return nil, err
 	}
-	room, err := r.roomTx(ctx, tx, body.Book)
+	room, err := r.roomTx(ctx, tx, book)
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := waitingTx(ctx, tx, body, r.day)
+	waiting, err := waitingTx(ctx, tx, book, r.day)
 	if err != nil {
 		return nil, err
 	}
-	if waiting, err = r.addressTx(ctx, tx, body, waiting); err != nil {
+	if waiting, err = r.addressTx(ctx, tx, book, waiting); err != nil {
 		return nil, err
 	}
-	blank := Payout{
-		Book: body.Book, Body: body.Code, From: r.Catalog.CollectionAccount().Account, Day: r.day, State: Proposed, RequestedBy: r.actor.Name(),
-	}
+	blank := Payout{Book: book, From: r.Catalog.CollectionAccount().Account, Day: r.day, State: Proposed, RequestedBy: r.actor.Name()}
 	payouts := blank.fill(waiting, room)
 	for i := range payouts {
 		if err := r.askTx(ctx, tx, r.actor, &payouts[i]); err != nil {
@@ -130,43 +125,49 @@ func (s *Service) askTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, p *Pa
 type waitingLine struct {
 	Attempt string
 	Line    int
-	Budget  string
-	Amount  int64
-	To, At  string // the account it goes to
+	payable
+	Amount int64
+	payee
 }
+
+// payable is what is owed to whom, payee the account it goes to.
+type (
+	payable struct{ Body, Budget string }
+	payee   struct{ To, At string }
+)
 
 // addressTx gives each line the account it goes to, and leaves out those that have none.
-func (r payoutRun) addressTx(ctx context.Context, tx pgx.Tx, body catalog.Body, lines []waitingLine) ([]waitingLine, error) {
-	accounts := make(map[string]catalog.Account)
+func (r payoutRun) addressTx(ctx context.Context, tx pgx.Tx, book string, lines []waitingLine) ([]waitingLine, error) {
+	payees := make(map[payable]payee)
 	for i := range lines {
 		l := &lines[i]
-		account, known := accounts[l.Budget]
+		to, known := payees[l.payable]
 		if !known {
 			var err error
-			if account, err = r.accountTx(ctx, tx, body, l.Budget); err != nil {
+			if to, err = r.payeeTx(ctx, tx, book, l.payable); err != nil {
 				return nil, err
 			}
-			accounts[l.Budget] = account
+			payees[l.payable] = to
 		}
-		l.To, l.At = account.Number, account.At
+		l.payee = to
 	}
-	return slices.DeleteFunc(lines, func(l waitingLine) bool { return l.To == "" }), nil
+	return slices.DeleteFunc(lines, func(l waitingLine) bool { return l.payee == payee{} }), nil
 }
 
-// accountTx gives the account of a budget line; none, and a finding for a person, where the catalogue has none.
-func (r payoutRun) accountTx(ctx context.Context, tx pgx.Tx, body catalog.Body, budget string) (catalog.Account, error) {
-	account, err := r.published.PayTo(body.Code, budget, r.today)
+// payeeTx gives the account to which something owed goes; none, and a finding for a person, where the catalogue has none.
+func (r payoutRun) payeeTx(ctx context.Context, tx pgx.Tx, book string, owed payable) (payee, error) {
+	account, err := r.published.PayTo(owed.Body, owed.Budget, r.today)
 	switch problem.CodeOf(err) {
 	case problem.NotFound, problem.Refused:
-		f := finding.Finding{Book: body.Book, Kind: NoPayoutAccount, Subject: body.Code + ":" + budget,
-			Detail: map[string]string{"body": body.Code, "budget": budget, "on": r.today.String()}}
-		return catalog.Account{}, finding.WriteTx(ctx, tx, f, r.now())
+		f := finding.Finding{Book: book, Kind: NoPayoutAccount, Subject: owed.Body + ":" + owed.Budget,
+			Detail: map[string]string{"body": owed.Body, "budget": owed.Budget, "on": r.today.String()}}
+		return payee{}, finding.WriteTx(ctx, tx, f, r.now())
 	}
-	return account, err
+	return payee{account.Number, account.At}, err
 }
 
-// fill takes whole payments in order while they fit, each line into the payout to its account. Lines are those of one
-// payment after another.
+// fill takes whole payments in order while they fit, each line into its body's payout to its account. Lines are
+// those of one payment after another.
 func (p Payout) fill(lines []waitingLine, room int64) []Payout {
 	var payouts []Payout
 	for len(lines) > 0 {
@@ -179,11 +180,11 @@ func (p Payout) fill(lines []waitingLine, room int64) []Payout {
 		}
 		room -= amount
 		for _, l := range lines[:n] {
-			i := slices.IndexFunc(payouts, func(o Payout) bool { return o.To == l.To && o.At == l.At })
+			i := slices.IndexFunc(payouts, func(o Payout) bool { return o.Body == l.Body && o.payee() == l.payee })
 			if i < 0 {
 				i = len(payouts)
 				payouts = append(payouts, p)
-				payouts[i].Ref, payouts[i].To, payouts[i].At = reference.New(p.Book), l.To, l.At
+				payouts[i].Ref, payouts[i].Body, payouts[i].To, payouts[i].At = reference.New(p.Book), l.Body, l.To, l.At
 			}
 			payouts[i].take(l)
 		}
@@ -196,7 +197,9 @@ func (p Payout) fill(lines []waitingLine, room int64) []Payout {
 		})
 		slices.SortFunc(o.Lines, func(a, b PayoutLine) int { return strings.Compare(a.Budget, b.Budget) })
 	}
-	slices.SortFunc(payouts, func(a, b Payout) int { return cmp.Or(strings.Compare(a.At, b.At), strings.Compare(a.To, b.To)) })
+	slices.SortFunc(payouts, func(a, b Payout) int {
+		return cmp.Or(strings.Compare(a.Body, b.Body), strings.Compare(a.At, b.At), strings.Compare(a.To, b.To))
+	})
 	return payouts
 }
 
@@ -212,19 +215,21 @@ func (p *Payout) take(l waitingLine) {
 	p.Lines[i].Amount += l.Amount
 }
 
-// waitingTx reads what has come in full for a body until a day and is in no payout, in the order in which it came.
-func waitingTx(ctx context.Context, tx pgx.Tx, body catalog.Body, day calendar.Date) ([]waitingLine, error) {
+// waitingTx reads what has come in full in a book until a day and is in no payout, in the order in which it came.
+func waitingTx(ctx context.Context, tx pgx.Tx, book string, day calendar.Date) ([]waitingLine, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT l.attempt, l.no, l.budget, l.amount, '', ''
+		SELECT l.attempt, l.no, l.body, l.budget, l.amount
 		FROM gateway.expectation e
-		JOIN gateway.payment_line l ON l.book = $1 AND l.attempt = e.ref AND l.body = $2
-		WHERE e.book = $1 AND e.kind = $3 AND e.state = $4 AND e.met_day <= $5
+		JOIN gateway.payment_line l ON l.book = $1 AND l.attempt = e.ref
+		WHERE e.book = $1 AND e.kind = $2 AND e.state = $3 AND e.met_day <= $4
 		  AND NOT EXISTS (SELECT FROM gateway.payout_item i WHERE i.book = $1 AND i.attempt = e.ref AND i.line = l.no AND i.held)
-		ORDER BY e.met_day, e.day, l.attempt COLLATE "C", l.no`, body.Book, body.Code, expectation.Settlement, expectation.Met, day)
+		ORDER BY e.met_day, e.day, l.attempt COLLATE "C", l.no`, book, expectation.Settlement, expectation.Met, day)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[waitingLine])
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l waitingLine, err error) {
+		return l, row.Scan(&l.Attempt, &l.Line, &l.Body, &l.Budget, &l.Amount)
+	})
 }
 
 // roomTx gives what may still be paid out of a book's share of the collection account: what is there, less what is
