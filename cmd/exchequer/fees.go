@@ -16,8 +16,9 @@ import (
 )
 
 type feesCmd struct {
-	Quote feesQuoteCmd `cmd:"" help:"Works out what a service costs."`
-	Check feesCheckCmd `cmd:"" help:"Checks all schedules and runs their examples; with --cases also a file of worked cases."`
+	Quote    feesQuoteCmd    `cmd:"" help:"Works out what a service costs."`
+	Check    feesCheckCmd    `cmd:"" help:"Checks all schedules and runs their examples; with --cases also a file of worked cases."`
+	Rehearse feesRehearseCmd `cmd:"" help:"Works stored bills out again under a draft: who pays more, who less, which cases have no rule."`
 }
 
 type feesQuoteCmd struct {

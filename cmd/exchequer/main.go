@@ -73,8 +73,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 2
 }
 
-// onlyFindings reports that nothing else went wrong besides: then the finding is the status.
+// onlyFindings reports that nothing else went wrong besides: then the finding is the status. What a command says comes
+// joined with what the command line's hooks say, also where these say nothing.
 func onlyFindings(err error) bool {
-	_, several := err.(interface{ Unwrap() []error }) // errors.Join
-	return !several && errors.Is(err, errFindings)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		parts := joined.Unwrap()
+		return len(parts) == 1 && onlyFindings(parts[0])
+	}
+	return errors.Is(err, errFindings)
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/story"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(programMode) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m)
 }
 
 // installation is a state folder and the user who runs the program on it.

@@ -63,6 +63,15 @@ func (s *Schedules) BodyKind(service string) string {
 	return ""
 }
 
+// Hash gives the ScheduleHash that quotes of the service carry, empty for an unknown service: where two laws have the same
+// one, they charge the same.
+func (s *Schedules) Hash(service string) string {
+	if t := s.tariffs[service]; t != nil {
+		return t.hash
+	}
+	return ""
+}
+
 // charges notes the charge keys of the component's lines. A rule without a known amount makes no line.
 func (c *component) charges(found map[string]bool) {
 	for _, v := range c.versions {

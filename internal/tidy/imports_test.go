@@ -24,7 +24,7 @@ var layers = map[string]int{
 
 	"internal/bill": 3, "internal/approval": 3, "internal/publication": 3, "internal/receipt": 3,
 
-	"internal/order": 4, "internal/settlement": 4, "internal/biller": 4, "reconciliation": 4,
+	"internal/order": 4, "internal/settlement": 4, "internal/biller": 4, "internal/rehearsal": 4, "reconciliation": 4,
 
 	"internal/jobs": 5, "internal/api": 6, "internal/web": 6, "internal/story": 7, "internal/bench": 7, "internal/tidy": 7, "cmd": 8,
 }

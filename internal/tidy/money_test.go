@@ -10,7 +10,7 @@ import (
 // moneyDirs is where amounts are.
 var moneyDirs = []string{
 	"ledger", "providers", "reconciliation", "internal/money", "internal/fee", "internal/booking", "internal/bill",
-	"internal/order", "internal/settlement", "internal/expectation", "internal/receipt", "internal/catalog",
+	"internal/order", "internal/settlement", "internal/expectation", "internal/receipt", "internal/catalog", "internal/rehearsal",
 }
 
 // floatNames make or read a binary fraction, which cannot hold a tenth.
