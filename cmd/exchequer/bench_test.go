@@ -36,7 +36,7 @@ func TestBenchFees(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"flat", "electricity_six_tiers_vat", "vehicle_registration_capped", "signing"}; !slices.Equal(names, want) {
+	if want := []string{"flat", "electricity_six_tiers_vat", "vehicle_registration_capped", "payee_and_budget_lines", "signing"}; !slices.Equal(names, want) {
 		t.Errorf("runs %v, want %v", names, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 type feesCmd struct {
 	Quote    feesQuoteCmd    `cmd:"" help:"Works out what a service costs."`
+	Verify   feesVerifyCmd   `cmd:"" help:"Checks a signed quote with the published keys alone: signature, expiry, sums."`
 	Check    feesCheckCmd    `cmd:"" help:"Checks all schedules and runs their examples; with --cases also a file of worked cases."`
 	Rehearse feesRehearseCmd `cmd:"" help:"Works stored bills out again under a draft: who pays more, who less, which cases have no rule."`
 }
@@ -41,17 +42,21 @@ type refusal struct {
 // Run prints a quote; a refusal is printed on stdout too and ends with status 2.
 func (c feesQuoteCmd) Run(e *environment) error {
 	q, err := c.quote()
-	if p, ok := errors.AsType[*problem.Error](err); ok && c.JSON {
-		var r refusal
-		r.Error.Code, r.Error.Reason, r.Error.Act = p.Code, p.Error(), p.Act
-		if err := e.print(true, r, nil); err != nil {
-			return err
-		}
-	}
 	if err != nil {
-		return err
+		return e.refuse(c.JSON, err)
 	}
 	return e.print(c.JSON, q, func(w io.Writer) { c.table(w, q) })
+}
+
+// refuse prints a refusal where one JSON document is promised; the error is the command's in any case.
+func (e *environment) refuse(asJSON bool, err error) error {
+	p, ok := errors.AsType[*problem.Error](err)
+	if !ok || !asJSON {
+		return err
+	}
+	var r refusal
+	r.Error.Code, r.Error.Reason, r.Error.Act = p.Code, p.Error(), p.Act
+	return errors.Join(e.print(true, r, nil), err)
 }
 
 func (c feesQuoteCmd) quote() (*fee.Quote, error) {
@@ -68,18 +73,24 @@ func (c feesQuoteCmd) quote() (*fee.Quote, error) {
 
 func (c feesQuoteCmd) table(w io.Writer, q *fee.Quote) {
 	fmt.Fprintf(w, "%s on %s\n\n", q.Service, q.Date)
+	tellLines(w, q, c.Lang, c.Explain)
+}
+
+// tellLines prints the lines of a quote, their law and their sum, with the steps that led to each amount where they are
+// asked for.
+func tellLines(w io.Writer, q *fee.Quote, lang string, steps bool) {
 	for _, l := range q.Lines {
-		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, c.Lang), l.Version.In(c.Lang), l.ActName().In(c.Lang))
-		if c.Explain {
-			fmt.Fprintf(w, "\t\t  %s\n", l.Rule.In(c.Lang))
+		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, lang), l.Version.In(lang), l.ActName().In(lang))
+		if steps {
+			fmt.Fprintf(w, "\t\t  %s\n", l.Rule.In(lang))
 			for _, step := range l.Steps {
-				fmt.Fprintf(w, "\t\t  %s\n", step.In(c.Lang))
+				fmt.Fprintf(w, "\t\t  %s\n", step.In(lang))
 			}
 		}
 	}
-	fmt.Fprintf(w, "%s\t%16s\n", fee.Text{Vi: "tổng cộng", En: "total"}.In(c.Lang), money.Format(q.TotalVND, c.Lang))
+	fmt.Fprintf(w, "%s\t%16s\n", fee.Text{Vi: "tổng cộng", En: "total"}.In(lang), money.Format(q.TotalVND, lang))
 	if q.Provisional {
-		fmt.Fprintln(w, "\n"+provisionalNote.In(c.Lang))
+		fmt.Fprintln(w, "\n"+provisionalNote.In(lang))
 	}
 }
 

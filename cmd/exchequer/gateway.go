@@ -87,7 +87,7 @@ func newGateway(c gatewayConfig) (*gateway, error) {
 	if g.providers, err = all.New(all.Config{VNPAY: c.partners.VNPAY.config()}, all.Uses{Do: client, Now: c.clock.Now}); err != nil {
 		return nil, err
 	}
-	g.bills = bill.New(c.pool, g.catalog, g.schedules, c.clock)
+	g.bills = bill.New(c.pool, g.published, c.clock)
 	g.requests = &order.Keys{Pool: c.pool, Clock: c.clock, Leases: story.Machine{}, Timing: c.timing.order}
 	g.orders = order.New(order.Deps{
 		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Calendar: g.calendar, Providers: g.providers, Clock: c.clock,

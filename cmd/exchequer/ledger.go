@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
 	"exchequer/ledger"
@@ -99,12 +100,9 @@ func instant(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	d, err := parseDay("--at", s)
+	t, err := calendar.ParseInstant(s)
 	if err != nil {
-		return time.Time{}, problem.AtField(problem.Invalid, "--at", "give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
+		return t, problem.AtField(problem.Invalid, "--at", "%v", err)
 	}
-	return d.AddDays(1).At(0).Add(-time.Nanosecond), nil
+	return t, nil
 }

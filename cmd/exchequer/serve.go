@@ -19,7 +19,7 @@ import (
 	"exchequer/internal/sign"
 )
 
-// realm is who issues bearer tokens and for whom.
+// realm is who issues bearer tokens and for whom; quotes are signed by the same name.
 var realm = authn.Realm{Issuer: "exchequer", Audience: "exchequer"}
 
 type serveCmd struct {
@@ -84,9 +84,9 @@ func loopback(address string) bool {
 // handler is the API and the pages on one router.
 func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	a := api.New(api.Deps{
-		Quoter: g.schedules, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests, Signer: g.keys,
-		Authenticator: auth,
-		Health:        g.pool.Ping,
+		Law: g.published, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests,
+		Signer: g.keys, Issuer: realm.Issuer, Authenticator: auth,
+		Health: g.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {
 			return outbox.Backlogs(ctx, g.pool, g.clock.Now())
 		},

@@ -22,9 +22,9 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
-	"exchequer/internal/fee"
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
+	"exchequer/internal/publication"
 	"exchequer/internal/sign"
 	"exchequer/providers"
 )
@@ -38,9 +38,10 @@ const maxBody = 256 << 10
 // bodyTimeout bounds how long a body may take to arrive.
 const bodyTimeout = 10 * time.Second
 
-// Quoter works out what a service costs; *fee.Schedules is one.
-type Quoter interface {
-	Quote(fee.Request) (*fee.Quote, error)
+// Law gives the law as it is published, or as it was known at an instant; *publication.Store is one.
+type Law interface {
+	Current(ctx context.Context) (*publication.Law, error)
+	KnownAt(ctx context.Context, at time.Time) (*publication.Law, error)
 }
 
 // Bills issues and finds bills; *bill.Store is one.
@@ -76,12 +77,13 @@ type Signer interface {
 
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
-	Quoter        Quoter
+	Law           Law
 	Bills         Bills
 	Orders        Orders
 	Inbox         Inbox
 	Keys          Keys
 	Signer        Signer
+	Issuer        string // who signs quotes, as their iss says
 	Authenticator Authenticator
 	Health        func(context.Context) error                     // answers an error when the database does not
 	Backlog       func(context.Context) ([]outbox.Backlog, error) // work not done, from PostgreSQL

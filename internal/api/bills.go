@@ -11,6 +11,7 @@ import (
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
 	"exchequer/internal/fee"
+	"exchequer/internal/quote"
 )
 
 // billRequest is the body of POST /v1/bills.
@@ -30,6 +31,8 @@ type billView struct {
 	Body         string        `json:"body"`
 	Service      string        `json:"service"`
 	SourceRef    string        `json:"source_ref"`
+	Edition      int           `json:"edition" doc:"Counts from 1 the bills of one number: the next one takes the place of one that no longer holds"`
+	ReplacedBy   string        `json:"replaced_by,omitempty" doc:"Reference of the next edition"`
 	Amount       int64         `json:"amount" doc:"Whole đồng"`
 	Paid         int64         `json:"paid" doc:"Whole đồng"`
 	Due          int64         `json:"due" doc:"Whole đồng still owed"`
@@ -40,8 +43,10 @@ type billView struct {
 	CreatedAt    time.Time     `json:"created_at"`
 	Provisional  bool          `json:"provisional" doc:"A line rests on evidence that is not yet certain"`
 	ScheduleHash string        `json:"schedule_hash"`
+	Payee        quote.Payee   `json:"payee,omitzero" doc:"Who collects, and the accounts to which the money is paid over"`
 	Lines        []fee.Line    `json:"lines" doc:"Each amount with its law"`
 	Split        []budgetShare `json:"split" doc:"The same amount by budget line"`
+	Signed       string        `json:"signed,omitempty" doc:"While it can be paid: the bill as a compact JWS of typ quote+jwt (ES256), to be checked with /.well-known/jwks.json"`
 }
 
 // budgetShare is the part of a bill for one budget line of its body.
@@ -78,7 +83,7 @@ func (s *server) issueBill(ctx context.Context, in *struct{ Body billRequest }) 
 	if err != nil {
 		return nil, s.refuse(ctx, err, in.Body.said())
 	}
-	return &billAnswer{Location: "/v1/bills/" + b.Ref, Body: s.viewBill(b)}, nil
+	return s.answerBill(ctx, b, "/v1/bills/"+b.Ref)
 }
 
 // said gives every field of the body, also one that was left out: a refusal may be about its absence.
@@ -97,7 +102,19 @@ func (s *server) getBill(ctx context.Context, in *Referred) (*billAnswer, error)
 	if err != nil {
 		return nil, s.refuse(ctx, err, nil)
 	}
-	return &billAnswer{Body: s.viewBill(b)}, nil
+	return s.answerBill(ctx, b, "")
+}
+
+func (s *server) answerBill(ctx context.Context, b bill.Bill, location string) (*billAnswer, error) {
+	v := s.viewBill(b)
+	// Bills from before quotes had a payee cannot be signed as quotes.
+	if b.State == bill.Open && !v.Expired && b.Quote.Payee.Body != "" {
+		var err error
+		if v.Signed, err = b.Quote.Sign(s.Signer, s.Issuer, b.Ref); err != nil {
+			return nil, s.refuse(ctx, err, nil)
+		}
+	}
+	return &billAnswer{Location: location, Body: v}, nil
 }
 
 func (s *server) viewBill(b bill.Bill) billView {
@@ -107,6 +124,7 @@ func (s *server) viewBill(b bill.Bill) billView {
 	}
 	return billView{
 		Ref: b.Ref, Book: b.Book, Body: b.Body, Service: b.Service, SourceRef: b.SourceRef,
+		Edition: b.Edition, ReplacedBy: b.ReplacedBy, Payee: b.Quote.Payee,
 		Amount: b.Amount, Paid: b.Paid, Due: b.Due(), State: b.State,
 		QuoteDate: b.QuoteDate, ValidUntil: b.ValidUntil, Expired: b.State == bill.Open && b.Expired(s.Clock.Now()),
 		CreatedAt: b.CreatedAt, Provisional: b.Quote.Provisional, ScheduleHash: b.ScheduleHash,

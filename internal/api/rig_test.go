@@ -21,28 +21,28 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
-	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/publication"
+	"exchequer/internal/quote/quotetest"
 	"exchequer/internal/sign"
 	"exchequer/ledger"
 	"exchequer/providers"
 	"exchequer/providers/vnpay"
 	"exchequer/providers/vnpay/simulator"
-	"exchequer/schedules"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// issuer signs the quotes of these tests.
+const issuer = "https://pay.example"
 
 const secret = "SECRETKEYFORTEST0123456789ABCDEF"
 
 var (
 	ctx   = context.Background()
 	realm = authn.Realm{Issuer: "https://id.example", Audience: "exchequer"}
-	// statute is every schedule, read and proved once for the package.
-	statute = sync.OnceValues(func() (*fee.Schedules, error) { return fee.Load(schedules.FS) })
 )
 
 type clock struct {
@@ -61,6 +61,11 @@ func (c *clock) advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
 }
+
+// known is a law that was always known.
+type known struct{ quotetest.Law }
+
+func (k known) KnownAt(context.Context, time.Time) (*publication.Law, error) { return k.Law.Law, nil }
 
 // rig is the API over real services on a real database, with VNPAY's simulator behind HTTP.
 type rig struct {
@@ -87,10 +92,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	t.Parallel()
 	r := &rig{T: t, pool: pgtest.New(t), clock: &clock{at: time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)}, log: &bytes.Buffer{}}
-	law, err := statute()
-	r.must(err)
-	cat, err := catalog.Default()
-	r.must(err)
+	law := known{quotetest.Bundled(t)}
 	days, err := calendar.Vietnam()
 	r.must(err)
 	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
@@ -100,13 +102,14 @@ func newRig(t *testing.T) *rig {
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.handler.Load().ServeHTTP(w, q) }))
 	t.Cleanup(r.server.Close)
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: cat, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: "https://portal.example/return", Log: log,
 	})
 	r.deps = api.Deps{
-		Quoter: law, Bills: bill.New(r.pool, cat, law, r.clock), Orders: r.orders, Inbox: r.orders,
+		Law: law, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
 		Signer:        keys,
+		Issuer:        issuer,
 		Authenticator: authn.NewVerifier(keys, realm, r.clock),
 		Health:        r.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {

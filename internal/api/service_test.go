@@ -13,8 +13,8 @@ import (
 
 	"exchequer/internal/api"
 	"exchequer/internal/authn"
-	"exchequer/internal/fee"
 	"exchequer/internal/outbox"
+	"exchequer/internal/publication"
 )
 
 func actor(id string) authn.Actor {
@@ -88,21 +88,21 @@ func references(text []byte) (out []string) {
 	return out
 }
 
-type broken struct{}
+type broken struct{ known }
 
-func (broken) Quote(fee.Request) (*fee.Quote, error) {
+func (broken) Current(context.Context) (*publication.Law, error) {
 	return nil, errors.New("dial tcp 10.0.0.7: secret detail")
 }
 
-type panicking struct{}
+type panicking struct{ known }
 
-func (panicking) Quote(fee.Request) (*fee.Quote, error) { panic("secret detail") }
+func (panicking) Current(context.Context) (*publication.Law, error) { panic("secret detail") }
 
 func TestAFaultOfOursShowsItsRequestOnly(t *testing.T) {
-	for title, q := range map[string]api.Quoter{"error": broken{}, "panic": panicking{}} {
+	for title, q := range map[string]api.Law{"error": broken{}, "panic": panicking{}} {
 		t.Run(title, func(t *testing.T) {
 			r := newRig(t)
-			r.deps.Quoter = q
+			r.deps.Law = q
 			r.serve()
 			a := r.want(500, "POST", "/v1/quotes", `{"service": "x", "date": "2025-06-02", "inputs": {}}`, "X-Request-Id", "portal-request-77")
 			refusedBy(t, a, 500, "internal")

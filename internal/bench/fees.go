@@ -8,17 +8,20 @@ import (
 	"os"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
+	"exchequer/internal/publication"
+	"exchequer/internal/quote"
 	"exchequer/internal/sign"
 	"exchequer/schedules"
 )
 
+// sixTierBody collects for electricity; there are several.
+const sixTierBody = "EVNHANOI"
+
 // variety is how many different requests a run goes through, where the amount is one of the inputs: the same request
 // over and over would flatter the processor's caches.
 const variety = 512
-
-// quoteType is the media type that a quote is signed as here.
-const quoteType = "quote+jwt"
 
 // tariffCase is a service to quote: inputs gives the i-th request's, total is what the first one costs in đồng.
 type tariffCase struct {
@@ -40,7 +43,8 @@ var tariffCases = []tariffCase{
 }
 
 // Fees measures explained quotes from the schedules of the program, on one core: inputs read, lines, law and steps in
-// both languages made, before JSON and signature. What signing the JSON of the six-tier quote costs is a run of its own.
+// both languages made, before JSON and signature. What the payee and the budget lines add to the six-tier quote, and what
+// signing it costs, are runs of their own.
 func Fees(ctx context.Context, o Options) (*Report, error) {
 	s, err := fee.Load(schedules.FS)
 	if err != nil {
@@ -59,11 +63,11 @@ func Fees(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	signing, err := signing(s, folder)
+	whole, err := wholeQuotes(s, folder)
 	if err != nil {
 		return nil, err
 	}
-	return onOneCore(ctx, o, append(works, signing))
+	return onOneCore(ctx, o, append(works, whole...))
 }
 
 func (c tariffCase) request(i int64) fee.Request {
@@ -95,26 +99,39 @@ func (c tariffCase) work(s *fee.Schedules) (work, error) {
 	}}, nil
 }
 
-// signing signs the JSON of the six-tier quote with a key of its own (ES256), which is gone with the folder.
-func signing(s *fee.Schedules, folder string) (work, error) {
+// wholeQuotes makes six-tier quotes with payee and budget lines, and signs one of them (JSON and ES256) with a key of its
+// own, which is gone with the folder.
+func wholeQuotes(s *fee.Schedules, folder string) ([]work, error) {
+	c, err := catalog.Default()
+	if err != nil {
+		return nil, err
+	}
 	keys, err := sign.OpenKeys(folder)
 	if err != nil {
-		return work{}, err
+		return nil, err
 	}
-	q, err := s.Quote(tariffCases[1].request(0))
+	law := &publication.Law{Revision: 1, Schedules: s, Catalog: c}
+	six := tariffCases[1]
+	whole := func(i int64) (*quote.Quote, error) {
+		return quote.Make(law, quote.Request{Service: six.service, Body: sixTierBody, Date: calendar.MustDate(six.date), Inputs: json.RawMessage(six.inputs(i))})
+	}
+	q, err := whole(0)
 	if err != nil {
-		return work{}, err
+		return nil, err
 	}
-	payload, err := json.Marshal(q)
+	compact, err := q.Sign(keys, "bench", "")
 	if err != nil {
-		return work{}, err
+		return nil, err
 	}
-	compact, err := keys.Sign(quoteType, payload)
-	if err == nil {
-		_, err = keys.Verify(compact, quoteType)
+	signed, err := quote.Open(keys, compact)
+	if err != nil {
+		return nil, err
 	}
-	return work{"signing", func(int64) error {
-		_, err := keys.Sign(quoteType, payload)
-		return err
-	}}, err
+	if found := signed.Check(q.Date.At(0)); len(found) > 0 {
+		return nil, fmt.Errorf("the signed quote does not hold: %v", found)
+	}
+	return []work{
+		{"payee_and_budget_lines", func(i int64) error { _, err := whole(i % variety); return err }},
+		{"signing", func(int64) error { _, err := q.Sign(keys, "bench", ""); return err }},
+	}, nil
 }

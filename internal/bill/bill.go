@@ -1,4 +1,4 @@
-// Package bill owns what is owed: one bill from one quote, with the law that made its amount.
+// Package bill owns what is owed: one bill from one quote, with the law that made its amount and its budget lines.
 //
 // It guarantees that a bill keeps its quote, the schedule's hash and its split over budget lines, which add up to it;
 // that the issuer's own number makes one bill that can be paid, however often it is sent (once its amount no longer
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"exchequer/internal/calendar"
-	"exchequer/internal/fee"
+	"exchequer/internal/quote"
 )
 
 // State is how far a bill is. Expiry is no state: it is ValidUntil against the clock.
@@ -46,7 +46,7 @@ type Bill struct {
 	IssuedBy     string          `json:"-"` // id of the actor that issued it
 	QuoteDate    calendar.Date   `json:"quote_date"`
 	Inputs       json.RawMessage `json:"inputs"`
-	Quote        fee.Quote       `json:"quote"`
+	Quote        quote.Quote     `json:"quote"`
 	ScheduleHash string          `json:"schedule_hash"`
 	Amount       int64           `json:"amount"`
 	Paid         int64           `json:"paid"`

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 	"unicode"
@@ -17,9 +16,10 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
+	"exchequer/internal/publication"
+	"exchequer/internal/quote"
 	"exchequer/internal/reference"
 )
 
@@ -43,7 +43,11 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 	if len(bytes.TrimSpace(r.Inputs)) == 0 {
 		r.Inputs = json.RawMessage("{}")
 	}
-	body, err := s.catalog.BodyFor(r.Service, r.Body, r.Date)
+	law, err := s.law.Current(ctx)
+	if err != nil {
+		return Bill{}, err
+	}
+	body, err := law.Catalog.BodyFor(r.Service, r.Body, r.Date)
 	if err != nil {
 		return Bill{}, err
 	}
@@ -52,7 +56,7 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 	}
 	var out Bill
 	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		out, err = s.issueTx(ctx, tx, actor, body, r)
+		out, err = s.issueTx(ctx, tx, actor, issue{r, body, law})
 		return err
 	})
 	return out, err
@@ -67,15 +71,22 @@ func checkText(field, text string) error {
 	return nil
 }
 
+// issue is a request with the body it is for and the law that it is worked out by.
+type issue struct {
+	Request
+	body catalog.Body
+	law  *publication.Law
+}
+
 // issueTx looks for the bill before it asks for a quote: a bill that was made stays what it is, also when the schedule
 // it came from was corrected since.
-func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, body catalog.Body, r Request) (Bill, error) {
-	had, err := lastEdition(ctx, tx, body, r)
+func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, r issue) (Bill, error) {
+	had, err := lastEdition(ctx, tx, r)
 	if err != nil {
 		return Bill{}, err
 	}
 	if had.Ref == "" {
-		b, err := s.draft(body, r)
+		b, err := s.draft(r)
 		if err != nil {
 			return Bill{}, err
 		}
@@ -83,17 +94,17 @@ func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, body 
 	}
 	now := s.clock.Now()
 	if had.Payer != r.Payer || !had.over(now) {
-		return had.answer(r, now)
+		return had.answer(r.Request, now)
 	}
 	free, err := lockFree(ctx, tx, &had, now)
 	if err != nil {
 		return Bill{}, err
 	}
 	if !free {
-		return had.answer(r, now)
+		return had.answer(r.Request, now)
 	}
-	b, err := s.draft(body, r)
-	if had.madeFrom(r) && (err != nil || b.Expired(now)) {
+	b, err := s.draft(r)
+	if had.madeFrom(r.Request) && (err != nil || b.Expired(now)) {
 		return had, nil // the same request again, not a new one
 	}
 	if err != nil {
@@ -122,17 +133,17 @@ func lockFree(ctx context.Context, tx pgx.Tx, b *Bill, now time.Time) (bool, err
 }
 
 // lastEdition finds the bill of an issuer's number; its Ref is empty where there is none.
-func lastEdition(ctx context.Context, q querier, body catalog.Body, r Request) (Bill, error) {
+func lastEdition(ctx context.Context, q querier, r issue) (Bill, error) {
 	var ref string
 	err := q.QueryRow(ctx, `SELECT ref FROM gateway.bill WHERE book = $1 AND body = $2 AND service = $3 AND source_ref = $4
-		ORDER BY edition DESC LIMIT 1`, body.Book, body.Code, r.Service, r.SourceRef).Scan(&ref)
+		ORDER BY edition DESC LIMIT 1`, r.body.Book, r.body.Code, r.Service, r.SourceRef).Scan(&ref)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Bill{}, nil
 	}
 	if err != nil {
 		return Bill{}, err
 	}
-	return read(ctx, q, body.Book, ref, "")
+	return read(ctx, q, r.body.Book, ref, "")
 }
 
 // answer is the bill for a request that repeats the one it was made from; any other request is refused.
@@ -150,76 +161,46 @@ func (b Bill) madeFrom(r Request) bool {
 	return b.QuoteDate == r.Date && b.Payer == r.Payer && sameJSON(b.Inputs, r.Inputs)
 }
 
-// sameJSON compares content: marshalling sorts the keys, and numbers stay as they were written.
-func sameJSON(a, b []byte) bool {
-	var texts [2][]byte
-	for i, raw := range [][]byte{a, b} {
-		var v any
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber()
-		if !json.Valid(raw) || d.Decode(&v) != nil {
-			return false
-		}
-		texts[i], _ = json.Marshal(v) // what was decoded can be encoded
-	}
-	return bytes.Equal(texts[0], texts[1])
+// sameJSON compares content: neither blanks nor the order of names count, and numbers are what was written.
+func sameJSON(a, b json.RawMessage) bool {
+	x, err := quote.Canonical(a)
+	y, other := quote.Canonical(b)
+	return err == nil && other == nil && bytes.Equal(x, y)
 }
 
-// draft works out the bill's amount and its split; nothing is written.
-func (s *Store) draft(body catalog.Body, r Request) (Bill, error) {
-	q, err := s.quoter.Quote(fee.Request{Service: r.Service, Date: r.Date, Inputs: r.Inputs})
-	if err != nil {
+// draft works out the bill; nothing is written.
+func (s *Store) draft(r issue) (Bill, error) {
+	now := s.clock.Now()
+	if today := calendar.DayOf(now); !r.body.Covers(today) {
+		// A body that is no more issues nothing, not for a day when it still did either: its successor does.
+		_, err := r.law.Catalog.BodyFor(r.Service, r.body.Code, today)
 		return Bill{}, err
 	}
-	payables, err := s.catalog.Whole(body.Code, r.Date, charges(q))
+	q, err := quote.Make(r.law, quote.Request{Service: r.Service, Body: r.body.Code, Date: r.Date, Inputs: r.Inputs})
 	if err != nil {
 		return Bill{}, err
 	}
 	b := Bill{
-		Book: body.Book, Body: body.Code, Service: r.Service, SourceRef: r.SourceRef, Edition: 1, Payer: r.Payer,
+		Book: r.body.Book, Body: r.body.Code, Service: r.Service, SourceRef: r.SourceRef, Edition: 1, Payer: r.Payer,
 		QuoteDate: r.Date, Inputs: r.Inputs, Quote: *q, ScheduleHash: q.ScheduleHash, Amount: q.TotalVND, State: Open,
-		ValidUntil: q.ValidUntil, CreatedAt: s.clock.Now().UTC().Truncate(time.Microsecond), // what the row keeps
+		ValidUntil: q.ValidUntil, CreatedAt: now.UTC().Truncate(time.Microsecond), // what the row keeps
 	}
 	if b.Amount == 0 {
 		b.State = NothingDue
 	}
-	var sum int64
-	for i, p := range payables {
-		// A payment is booked by these lines: they must be the whole bill, and none may owe the payer something.
-		if p.Amount < 0 {
-			return Bill{}, fmt.Errorf("the quote of %s by schedule %s gives %d for charge %s: a charge may not end below 0",
-				r.Service, q.ScheduleHash, p.Amount, p.Charge)
-		}
-		sum += p.Amount
-		b.Lines = append(b.Lines, Line{No: i + 1, Charge: p.Charge, Budget: p.Budget, Amount: p.Amount})
-	}
-	if sum != b.Amount {
-		return Bill{}, fmt.Errorf("the lines of the quote of %s by schedule %s add up to %d, its total is %d",
-			r.Service, q.ScheduleHash, sum, b.Amount)
+	for i, l := range q.Budget {
+		b.Lines = append(b.Lines, Line{No: i + 1, Charge: l.Charge, Budget: l.Budget, Amount: l.Amount})
 	}
 	return b, nil
 }
 
-// charges adds up a quote's lines by charge code, in the order in which the codes first appear: a reduction is
-// taken from its own charge before anything is split.
-func charges(q *fee.Quote) []catalog.Owed {
-	var out []catalog.Owed
-	for _, l := range q.Lines {
-		i := slices.IndexFunc(out, func(c catalog.Owed) bool { return c.Charge == l.Charge })
-		if i < 0 {
-			out = append(out, catalog.Owed{Charge: l.Charge})
-			i = len(out) - 1
-		}
-		out[i].Amount += l.Amount
-	}
-	return out
-}
-
 // insertTx writes a bill and, above edition 1, what it takes the place of. Where another request for the same edition
 // was first, its bill is the answer.
-func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bill, r Request) (Bill, error) {
+func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bill, r issue) (Bill, error) {
 	b.Ref, b.IssuedBy = reference.New(b.Book), actor.ID
-	quote, err := json.Marshal(b.Quote)
+	kept := b.Quote
+	kept.Inputs = nil // they have a column, where numbers stay as they were written
+	text, err := json.Marshal(kept)
 	if err != nil {
 		return Bill{}, err
 	}
@@ -228,17 +209,17 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bi
 			schedule_hash, amount, state, valid_until, issued_by, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT ON CONSTRAINT bill_source_once DO NOTHING`,
-		b.Book, b.Ref, b.Body, b.Service, b.SourceRef, b.Edition, b.Payer, b.QuoteDate, []byte(b.Inputs), quote,
+		b.Book, b.Ref, b.Body, b.Service, b.SourceRef, b.Edition, b.Payer, b.QuoteDate, []byte(b.Inputs), text,
 		b.ScheduleHash, b.Amount, b.State, b.ValidUntil, b.IssuedBy, b.CreatedAt)
 	if err != nil {
 		return Bill{}, err
 	}
 	if tag.RowsAffected() == 0 {
-		first, err := lastEdition(ctx, tx, catalog.Body{Book: b.Book, Code: b.Body}, r)
+		first, err := lastEdition(ctx, tx, r)
 		if err != nil {
 			return Bill{}, err
 		}
-		return first.answer(r, b.CreatedAt)
+		return first.answer(r.Request, b.CreatedAt)
 	}
 	var batch pgx.Batch
 	for _, l := range b.Lines {

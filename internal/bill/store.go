@@ -11,28 +11,27 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
-	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/problem"
+	"exchequer/internal/publication"
+	"exchequer/internal/quote"
 	"exchequer/internal/reference"
 )
 
-// Quoter works out what a service costs; *fee.Schedules is one.
-type Quoter interface {
-	Quote(fee.Request) (*fee.Quote, error)
+// Law gives the law as it is published; *publication.Store is one.
+type Law interface {
+	Current(ctx context.Context) (*publication.Law, error)
 }
 
 // Store keeps bills in PostgreSQL.
 type Store struct {
-	pool    *pgxpool.Pool
-	catalog *catalog.Catalog
-	quoter  Quoter
-	clock   calendar.Clock
+	pool  *pgxpool.Pool
+	law   Law
+	clock calendar.Clock
 }
 
 // New makes a store.
-func New(pool *pgxpool.Pool, c *catalog.Catalog, q Quoter, clock calendar.Clock) *Store {
-	return &Store{pool: pool, catalog: c, quoter: q, clock: clock}
+func New(pool *pgxpool.Pool, law Law, clock calendar.Clock) *Store {
+	return &Store{pool: pool, law: law, clock: clock}
 }
 
 // Get finds a bill by reference. NotFound when there is none and when the actor may not see it: a client or payer sees
@@ -104,6 +103,9 @@ func read(ctx context.Context, q querier, book, ref, lock string) (Bill, error) 
 		return Bill{}, unknown(ref)
 	}
 	if err != nil {
+		return Bill{}, err
+	}
+	if b.Quote.Inputs, err = quote.Canonical(b.Inputs); err != nil {
 		return Bill{}, err
 	}
 	b.ValidUntil, b.CreatedAt = b.ValidUntil.In(time.UTC), b.CreatedAt.In(time.UTC)

@@ -40,6 +40,19 @@ func ParseDate(s string) (Date, error) {
 	return dateOf(t), nil
 }
 
+// ParseInstant reads an instant (RFC 3339), or a date, which stands for the last moment of that day in
+// Asia/Ho_Chi_Minh.
+func ParseInstant(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	d, err := ParseDate(s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is neither an instant like 2025-06-02T09:00:00+07:00 nor a day like 2025-06-02", s)
+	}
+	return d.AddDays(1).At(0).Add(-time.Nanosecond), nil
+}
+
 // MustDate is ParseDate for dates written in code; it panics on a malformed one.
 func MustDate(s string) Date {
 	d, err := ParseDate(s)

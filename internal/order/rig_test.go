@@ -27,6 +27,7 @@ import (
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/quote/quotetest"
 	"exchequer/ledger"
 	"exchequer/providers"
 	"exchequer/providers/vnpay"
@@ -59,21 +60,27 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// fixed is a quoter whose only tariff is the amount in the inputs.
-type fixed struct{ clock *clock }
+// law is of schedules whose amounts are the inputs; they hold to the end of the day after theirs.
+var law = sync.OnceValues(func() (quotetest.Law, error) {
+	return quotetest.Tariffs(fee.Documents{
+		"traffic_fine.yaml":          tariff("traffic_fine", "state_treasury", line("fine", "amount"), line("late_charge", "late")),
+		"driving_licence.yaml":       tariff("driving_licence", "licence_authority", line("licence_fee", "amount")),
+		"electricity_household.yaml": tariff("electricity_household", "power_corporation", line("electricity", "amount")),
+	})
+})
 
-func (f fixed) Quote(r fee.Request) (*fee.Quote, error) {
-	var in struct{ Amount, Late int64 }
-	if err := json.Unmarshal(r.Inputs, &in); err != nil {
-		return nil, err
-	}
-	lines := map[string][]fee.Line{
-		"traffic_fine":          {{Code: "fine", Charge: "fine", Amount: in.Amount}, {Code: "late", Charge: "late_charge", Amount: in.Late}},
-		"driving_licence":       {{Code: "licence", Charge: "licence_fee", Amount: in.Amount}},
-		"electricity_household": {{Code: "use", Charge: "electricity", Amount: in.Amount}},
-	}
-	return &fee.Quote{Service: r.Service, Date: r.Date, TotalVND: in.Amount + in.Late, ScheduleHash: "test",
-		ValidUntil: f.clock.Now().Add(2 * time.Hour), Lines: lines[r.Service]}, nil
+func tariff(service, body string, lines ...string) []byte {
+	return []byte("service: " + service + "\nname: {vi: Dịch vụ, en: Service}\nbody: " + body + `
+valid_days: 1
+inputs: [{name: amount, type: int, min: "0", required: true}, {name: late, type: int, min: "0", default: "0"}]
+components:
+` + strings.Join(lines, "") + `examples: [{why: the amount is the input, on: 2025-06-02, inputs: {amount: 5}, total: "5"}]
+`)
+}
+
+func line(charge, amount string) string {
+	return "  - {id: " + charge + ", charge: " + charge + ", code: " + charge + ", by: date, versions: [{version: v, from: 2020-01-01, " +
+		"act: Decree 1/2020/ND-CP, source: read, confidence: high, rules: [{rule: {vi: quy định, en: rule}, fixed: " + amount + "}]}]}\n"
 }
 
 // rig is the order service on a real database, with VNPAY's simulator behind HTTP.
@@ -91,12 +98,14 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{T: t, pool: pgtest.New(t), clock: &clock{at: time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)}, bank: &atWill{}}
+	r := &rig{T: t, pool: pgtest.New(t), clock: &clock{at: time.Date(2025, 6, 2, 15, 0, 0, 0, time.UTC)}, bank: &atWill{}}
 	cat := withWilled(t)
 	days, err := calendar.Vietnam()
 	r.must(err)
 	r.ledger = ledger.New(r.pool, r.clock.Now)
-	r.bills = bill.New(r.pool, cat, fixed{r.clock}, r.clock)
+	known, err := law()
+	r.must(err)
+	r.bills = bill.New(r.pool, known, r.clock)
 	notify := httptest.NewServer(http.HandlerFunc(r.receive))
 	t.Cleanup(notify.Close)
 	r.sim, err = simulator.New(simulator.Config{
@@ -164,10 +173,10 @@ func (r *rig) bill(source string, amount, late int64) bill.Bill {
 // billFor issues a bill of another service, and so of another book.
 func (r *rig) billFor(service, source string, amount, late int64) bill.Bill {
 	r.Helper()
-	in, _ := json.Marshal(map[string]int64{"Amount": amount, "Late": late})
+	in, _ := json.Marshal(map[string]int64{"amount": amount, "late": late})
 	body := map[string]string{"traffic_fine": "KBNN-HNI", "driving_licence": "CSGT-C08", "electricity_household": "EVNHANOI"}[service]
 	b, err := r.bills.Issue(ctx, portal, bill.Request{Service: service, Body: body, SourceRef: source, Payer: "subject-1",
-		Date: calendar.DayOf(r.clock.Now()), Inputs: in})
+		Date: calendar.DayOf(r.clock.Now()).AddDays(-1), Inputs: in})
 	r.must(err)
 	return b
 }

@@ -9,11 +9,9 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
-	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/problem"
-	"exchequer/schedules"
+	"exchequer/internal/quote/quotetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -106,16 +104,8 @@ func TestNoStoryOnBooksThatArePeoples(t *testing.T) {
 
 func issue(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	cat, err := catalog.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := fee.Load(schedules.FS)
-	if err != nil {
-		t.Fatal(err)
-	}
 	who := cast(1, FirstDay)[1]
-	_, err = bill.New(pool, cat, s, Machine{}).Issue(context.Background(), authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}},
+	_, err := bill.New(pool, quotetest.Bundled(t), Machine{}).Issue(context.Background(), authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}},
 		bill.Request{Service: who.service, SourceRef: "1", Payer: "subject", Date: FirstDay, Inputs: who.inputs})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 var moneyDirs = []string{
 	"ledger", "providers", "reconciliation", "internal/money", "internal/fee", "internal/booking", "internal/bill",
 	"internal/order", "internal/settlement", "internal/expectation", "internal/receipt", "internal/catalog", "internal/rehearsal",
+	"internal/quote",
 }
 
 // floatNames make or read a binary fraction, which cannot hold a tenth.

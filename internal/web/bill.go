@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -84,13 +85,7 @@ func (s *server) answerBill(w http.ResponseWriter, r *http.Request, b bill.Bill,
 
 func (s *server) viewBill(ctx context.Context, b bill.Bill) (billView, error) {
 	t := in(ctx)
-	v := billView{Bill: b, service: s.serviceName(t, b.Service), payee: b.Body, validThrough: t.day(lastDay(b.ValidUntil))}
-	if body, err := s.Catalog.Body(b.Body); err == nil {
-		v.payee = body.NameVI
-		if t.lang == "en" {
-			v.payee = body.NameEN
-		}
-	}
+	v := billView{Bill: b, service: s.serviceName(t, b.Service), payee: s.payee(t, b), validThrough: t.day(lastDay(b.ValidUntil))}
 	switch {
 	case b.State == bill.Paid:
 		v.state, v.stateKind, v.explanation = t.statePaid, "good", t.paidText
@@ -122,6 +117,15 @@ func (s *server) serviceName(t *words, key string) string {
 		return s.Services[i].NameEn
 	}
 	return s.Services[i].NameVi
+}
+
+// payee is who the bill says collects; older bills say it by the code alone.
+func (s *server) payee(t *words, b bill.Bill) string {
+	name := b.Quote.Payee.Name
+	if body, err := s.Catalog.Body(b.Body); err == nil && name == (fee.Text{}) {
+		name = fee.Text{Vi: body.NameVI, En: body.NameEN}
+	}
+	return cmp.Or(name.In(t.lang), b.Body)
 }
 
 // offerOf names the providers that may collect for a bill's book.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,17 +20,15 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
-	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/order"
 	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/quote/quotetest"
 	"exchequer/internal/reference"
 	"exchequer/internal/web"
 	"exchequer/ledger"
 	"exchequer/providers"
 	"exchequer/providers/vnpay"
 	"exchequer/providers/vnpay/simulator"
-	"exchequer/schedules"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -39,9 +36,8 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 const secret = "SECRETKEYFORTEST0123456789ABCDEF"
 
 var (
-	ctx     = context.Background()
-	portal  = authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}}
-	statute = sync.OnceValues(func() (*fee.Schedules, error) { return fee.Load(schedules.FS) })
+	ctx    = context.Background()
+	portal = authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}}
 )
 
 type clock struct{ nanos atomic.Int64 }
@@ -67,24 +63,21 @@ func newRig(t *testing.T) *rig {
 	t.Parallel()
 	r := &rig{T: t, pool: pgtest.New(t), clock: &clock{}}
 	r.clock.nanos.Store(time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC).UnixNano())
-	law, err := statute()
-	r.must(err)
-	cat, err := catalog.Default()
-	r.must(err)
+	law := quotetest.Bundled(t)
 	days, err := calendar.Vietnam()
 	r.must(err)
 	log, timing := slog.New(slog.DiscardHandler), order.DefaultTiming()
-	r.bills = bill.New(r.pool, cat, law, r.clock)
+	r.bills = bill.New(r.pool, law, r.clock)
 	var handler http.Handler
 	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { handler.ServeHTTP(w, q) }))
 	t.Cleanup(r.site.Close)
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: cat, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: r.site.URL + "/return", Log: log,
 	})
 	handler = r.withNotifications(web.New(web.Deps{
 		Bills: r.bills, Orders: r.orders, Attempts: r.orders, Keys: &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
-		Catalog: cat, Services: law.Services(), Providers: []string{"vnpay"}, PayOrigins: []string{r.page.URL}, Clock: r.clock, Log: log,
+		Catalog: law.Catalog, Services: law.Schedules.Services(), Providers: []string{"vnpay"}, PayOrigins: []string{r.page.URL}, Clock: r.clock, Log: log,
 	}))
 	jar, err := cookiejar.New(nil)
 	r.must(err)

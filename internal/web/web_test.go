@@ -41,7 +41,8 @@ func TestABillShowsEachLineAndItsLaw(t *testing.T) {
 	p := r.get("/bills/" + b.Ref)
 	p.shows(t, "Tổng công ty Điện lực TP Hà Nội", "Quyết định 1279/QĐ-BCT", "<details>", "Nộp qua VNPAY", `lang="vi"`, " ₫")
 	for _, l := range b.Quote.Lines {
-		p.shows(t, ">"+l.Code+"<", l.Version.Vi)
+		p.shows(t, ">"+l.Label.Vi+"<", l.Version.Vi)
+		p.hides(t, ">"+l.Code+"<")
 	}
 	if len(b.Quote.Lines) < 5 {
 		t.Errorf("%d lines", len(b.Quote.Lines))

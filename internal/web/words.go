@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/text/language"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/money"
 )
 
@@ -175,6 +177,9 @@ func in(ctx context.Context) *words {
 }
 
 func (t *words) money(amount int64) string { return money.Format(amount, t.lang) }
+
+// called is what a line is called; lines of older bills have no words but their code.
+func (t *words) called(l fee.Line) string { return cmp.Or(l.Label.In(t.lang), l.Code) }
 
 // day writes a date as it is written in Vietnam, in both languages.
 func (t *words) day(d calendar.Date) string { return d.UTC().Format("02/01/2006") }

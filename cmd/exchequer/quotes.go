@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"exchequer/internal/calendar"
+	"exchequer/internal/money"
+	"exchequer/internal/problem"
+	"exchequer/internal/quote"
+	"exchequer/internal/sign"
+)
+
+type feesVerifyCmd struct {
+	File string `arg:"" default:"-" help:"File with the signed quote; - is the standard input."`
+	Keys string `required:"" help:"Key set that checks it: a file, or an address such as https://pay.example/.well-known/jwks.json."`
+	At   string `help:"As of this instant (RFC 3339) or the end of this day (YYYY-MM-DD, Vietnam); now where it is left out."`
+	Lang string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
+	JSON bool   `name:"json" help:"One JSON document."`
+}
+
+// verified is what the check of a signed quote found.
+type verified struct {
+	OK       bool            `json:"ok"`
+	At       time.Time       `json:"at"`
+	Findings []quote.Finding `json:"findings"`
+	Quote    *quote.Signed   `json:"quote"`
+}
+
+// Run checks a signed quote without asking the program that signed it: who, until when, and whether it adds up. What is
+// no quote of these keys ends with status 2, one that nobody may take money by with status 1.
+func (c feesVerifyCmd) Run(ctx context.Context, e *environment) error {
+	v, err := c.verify(ctx)
+	if err != nil {
+		return e.refuse(c.JSON, err)
+	}
+	err = e.print(c.JSON, v, func(w io.Writer) { c.tell(w, v) })
+	if err == nil && !v.OK {
+		return errFindings
+	}
+	return err
+}
+
+func (c feesVerifyCmd) verify(ctx context.Context) (verified, error) {
+	at, err := instant(c.At)
+	if err != nil {
+		return verified{}, err
+	}
+	if at.IsZero() {
+		at = time.Now()
+	}
+	keys, err := readKeySet(ctx, c.Keys)
+	if err != nil {
+		return verified{}, problem.AtField(problem.Invalid, "--keys", "%v", err)
+	}
+	compact, err := readSmall(c.File)
+	if err != nil {
+		return verified{}, err
+	}
+	q, err := quote.Open(keys, strings.TrimSpace(string(compact)))
+	if err != nil {
+		return verified{}, problem.New(problem.Invalid, "the quote is not accepted: %v", err)
+	}
+	findings := q.Check(at)
+	return verified{OK: len(findings) == 0, At: at.UTC(), Findings: findings, Quote: q}, nil
+}
+
+func (c feesVerifyCmd) tell(w io.Writer, v verified) {
+	q := v.Quote
+	fmt.Fprintf(w, "%s on %s, signed by %s\n", q.Service, q.Date, q.Issuer)
+	if q.Bill != "" {
+		fmt.Fprintf(w, "bill %s\n", q.Bill)
+	}
+	fmt.Fprintf(w, "payee %s, %s\nlaw as known since %s, revision %d\n\n", q.Payee.Body, q.Payee.Name.In(c.Lang), inVietnam(q.KnownSince), q.Revision)
+	tellLines(w, &q.Quote.Quote, c.Lang, false)
+	fmt.Fprint(w, "\nbudget line\t"+heads("amount")+"charge\tpart\taccount\n")
+	for _, b := range q.Budget {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Budget, plain(b.Amount), b.Charge, b.Part, b.Account)
+	}
+	fmt.Fprintln(w)
+	for _, f := range v.Findings {
+		fmt.Fprintf(w, "%s\t%s\n", f.Code, f.Detail)
+	}
+	if v.OK {
+		fmt.Fprintf(w, "%s can be paid until %s\n", money.Format(q.TotalVND, c.Lang), inVietnam(time.Unix(q.Expires, 0)))
+	}
+}
+
+// small bounds a signed quote and a key set; both are far below.
+const small = 1 << 20
+
+// keySetTimeout bounds the question for a key set.
+const keySetTimeout = 10 * time.Second
+
+// readSmall reads a file, or the standard input for "-".
+func readSmall(path string) ([]byte, error) {
+	in := os.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	return limited(in)
+}
+
+func limited(in io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, small+1))
+	if err == nil && len(text) > small {
+		err = fmt.Errorf("it is over %d bytes", small)
+	}
+	return text, err
+}
+
+// readKeySet reads a key set from a file or an address.
+func readKeySet(ctx context.Context, where string) (*sign.KeySet, error) {
+	read := func() ([]byte, error) { return readSmall(where) }
+	if u, err := url.Parse(where); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		read = func() ([]byte, error) { return fetchKeySet(ctx, u) }
+	}
+	document, err := read()
+	if err != nil {
+		return nil, err
+	}
+	return sign.ParseKeySet(document)
+}
+
+// fetchKeySet asks an address for a key set. Whoever could change it on its way could sign quotes, so it comes by https,
+// except from this machine.
+func fetchKeySet(ctx context.Context, u *url.URL) ([]byte, error) {
+	if u.Scheme != "https" && !loopback(net.JoinHostPort(u.Hostname(), "0")) {
+		return nil, errors.New("give an https address, or a file")
+	}
+	ctx, cancel := context.WithTimeout(ctx, keySetTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", u.Redacted(), answer.Status)
+	}
+	return limited(answer.Body)
+}
+
+func inVietnam(t time.Time) string { return t.In(calendar.Zone).Format(time.RFC3339) }

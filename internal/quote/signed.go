@@ -1,0 +1,100 @@
+package quote
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"exchequer/internal/money"
+	"exchequer/internal/sign"
+)
+
+// Type is the header typ of a signed quote: no other message of the same keys can be passed off as one.
+const Type = "quote+jwt"
+
+// Signer signs a message with the newest key; *sign.Keys is one.
+type Signer interface {
+	Sign(typ string, payload []byte) (string, error)
+}
+
+// Verifier checks a message's signature and type; *sign.KeySet is one.
+type Verifier interface {
+	Verify(compact, typ string) ([]byte, error)
+}
+
+// Signed is what a signed quote says (RFC 7519): the quote, who says so, and from when until when it can be paid by it.
+// It has no time of issue and no number of its own, so that the same quote is the same message.
+type Signed struct {
+	Issuer    string `json:"iss"`
+	NotBefore int64  `json:"nbf"` // seconds since 1970: the first moment of the quote's day
+	Expires   int64  `json:"exp"` // seconds since 1970: the quote's valid_until
+	// Bill is the reference under which the amount is owed; empty for a quote that no bill was made of.
+	Bill string `json:"bill,omitempty"`
+	Quote
+}
+
+// Sign gives the quote as a compact JWS. Bill is the reference of the bill that was made of it, or "".
+func (q *Quote) Sign(keys Signer, issuer, bill string) (string, error) {
+	payload, err := json.Marshal(Signed{Issuer: issuer, NotBefore: q.Date.At(0).Unix(), Expires: q.ValidUntil.Unix(), Bill: bill, Quote: *q})
+	if err != nil {
+		return "", fmt.Errorf("writing the quote of %s: %w", q.Service, err)
+	}
+	return keys.Sign(Type, payload)
+}
+
+// Open reads a signed quote whose signature holds. The error joins sign.ErrRefused where it does not, and where what was
+// signed is no quote. Whether it can still be paid, and whether it adds up, is for Check.
+func Open(keys Verifier, compact string) (*Signed, error) {
+	payload, err := keys.Verify(compact, Type)
+	if err != nil {
+		return nil, err
+	}
+	var s Signed
+	if err := json.Unmarshal(payload, &s); err != nil || s.Service == "" || s.Expires == 0 || s.Currency != money.VND {
+		return nil, fmt.Errorf("%w: what was signed is no quote", sign.ErrRefused)
+	}
+	return &s, nil
+}
+
+// Finding is a reason not to take money by a signed quote. The codes are expired, not_yet, lines, budget,
+// charge and account.
+type Finding struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// Check gives every reason not to take money by the quote at an instant; none where all is well.
+func (s *Signed) Check(at time.Time) []Finding {
+	var out []Finding
+	find := func(wrong bool, code, format string, args ...any) {
+		if wrong {
+			out = append(out, Finding{code, fmt.Sprintf(format, args...)})
+		}
+	}
+	find(at.Unix() >= s.Expires, "expired", "it held until %s: ask for a new one", time.Unix(s.Expires, 0).UTC().Format(time.RFC3339))
+	find(at.Unix() < s.NotBefore, "not_yet", "it holds from %s on", time.Unix(s.NotBefore, 0).UTC().Format(time.RFC3339))
+	var lines, budget int64
+	left := map[string]int64{}
+	for _, l := range s.Lines {
+		lines += l.Amount
+		left[l.Charge] += l.Amount
+	}
+	for _, b := range s.Budget {
+		budget += b.Amount
+		left[b.Charge] -= b.Amount
+		find(b.Amount < 0, "budget", "budget line %s of %s is %d", b.Budget, b.Charge, b.Amount)
+		find(!s.Payee.has(b.Account), "account", "budget line %s of %s goes to the account %s, which is not among the payee's", b.Budget, b.Charge, b.Account)
+	}
+	find(lines != s.TotalVND, "lines", "the lines add up to %d, the total is %d", lines, s.TotalVND)
+	find(budget != s.TotalVND, "budget", "the budget lines add up to %d, the total is %d", budget, s.TotalVND)
+	for _, charge := range slices.Sorted(maps.Keys(left)) {
+		find(left[charge] != 0, "charge", "%s and its budget lines differ by %d", charge, left[charge])
+	}
+	return out
+}
+
+func (p Payee) has(account string) bool {
+	return slices.ContainsFunc(p.Accounts, func(a Account) bool { return a.Code == account })
+}
