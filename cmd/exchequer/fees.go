@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,16 +17,24 @@ import (
 )
 
 type feesCmd struct {
-	Quote    feesQuoteCmd    `cmd:"" help:"Works out what a service costs."`
+	Quote    feesQuoteCmd    `cmd:"" help:"Works out what a service costs, by the schedules that come with the program and without a database; with --known by those published here."`
 	Verify   feesVerifyCmd   `cmd:"" help:"Checks a signed quote with the published keys alone: signature, expiry, sums."`
-	Check    feesCheckCmd    `cmd:"" help:"Checks all schedules and runs their examples; with --cases also a file of worked cases."`
+	Check    feesCheckCmd    `cmd:"" help:"Checks all schedules that come with the program and runs their examples; with --cases also a file of worked cases."`
+	Law      feesLawCmd      `cmd:"" help:"The published versions of a service or parameter: from when, by which act, since when known."`
+	Export   feesExportCmd   `cmd:"" help:"Writes the published documents, or those of a draft, into a folder."`
+	Draft    feesDraftCmd    `cmd:"" help:"Checks changed documents, runs all examples, prints what they change and keeps them as a draft."`
 	Rehearse feesRehearseCmd `cmd:"" help:"Works stored bills out again under a draft: who pays more, who less, which cases have no rule."`
+	Drafts   feesDraftsCmd   `cmd:"" help:"The drafts, or one with all its changes."`
+	Propose  feesProposeCmd  `cmd:"" help:"Asks a second person to publish a draft."`
+	Approve  feesApproveCmd  `cmd:"" help:"Publishes a draft that somebody else made and proposed."`
+	Reject   feesRejectCmd   `cmd:"" help:"Turns a draft down."`
 }
 
 type feesQuoteCmd struct {
 	Service string `required:"" help:"Service, e.g. driving_licence."`
 	On      string `required:"" help:"Date the quote is for, YYYY-MM-DD."`
 	Inputs  string `default:"{}" help:"The service's inputs as a JSON object."`
+	Known   string `help:"From what is published here, as known at this instant (RFC 3339) or at the end of this day (YYYY-MM-DD, Vietnam; today: what is known now)."`
 	Explain bool   `help:"Print the steps that led to each amount."`
 	Lang    string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
 	JSON    bool   `name:"json" help:"One JSON document."`
@@ -40,8 +49,8 @@ type refusal struct {
 }
 
 // Run prints a quote; a refusal is printed on stdout too and ends with status 2.
-func (c feesQuoteCmd) Run(e *environment) error {
-	q, err := c.quote()
+func (c feesQuoteCmd) Run(ctx context.Context, e *environment) error {
+	q, err := c.quote(ctx, e)
 	if err != nil {
 		return e.refuse(c.JSON, err)
 	}
@@ -59,16 +68,28 @@ func (e *environment) refuse(asJSON bool, err error) error {
 	return errors.Join(e.print(true, r, nil), err)
 }
 
-func (c feesQuoteCmd) quote() (*fee.Quote, error) {
+func (c feesQuoteCmd) quote(ctx context.Context, e *environment) (q *fee.Quote, err error) {
 	on, err := calendar.ParseDate(c.On)
 	if err != nil {
 		return nil, problem.AtField(problem.Invalid, "--on", "%v", err)
 	}
-	s, err := fee.Load(schedules.FS)
-	if err != nil {
-		return nil, err
+	request := fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)}
+	if c.Known == "" {
+		s, err := fee.Load(schedules.FS)
+		if err != nil {
+			return nil, err
+		}
+		return s.Quote(request)
 	}
-	return s.Quote(fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)})
+	err = withGateway(ctx, e.log, func(g *gateway) error {
+		law, err := g.lawKnown(ctx, c.Known)
+		if err != nil {
+			return err
+		}
+		q, err = law.Schedules.Quote(request)
+		return err
+	})
+	return q, err
 }
 
 func (c feesQuoteCmd) table(w io.Writer, q *fee.Quote) {

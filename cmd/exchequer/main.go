@@ -25,7 +25,8 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"The API and the pages."`
 	Work      workCmd      `cmd:"" help:"The workers; any number."`
 	Migrate   migrateCmd   `cmd:"" help:"Brings the schema up to date, and the law that comes with the program."`
-	Fees      feesCmd      `cmd:"" help:"What a service costs, and why."`
+	Fees      feesCmd      `cmd:"" help:"What a service costs, and why; how a tariff is changed."`
+	Catalog   catalogCmd   `cmd:"" help:"Who collects, into which account: the catalogue's tables."`
 	Ledger    ledgerCmd    `cmd:"" help:"The books: verify, balances, export."`
 	Statement statementCmd `cmd:"" help:"Bank statements."`
 	Reconcile reconcileCmd `cmd:"" help:"Their books against ours."`

@@ -50,7 +50,7 @@ func tellLaw(w io.Writer, law publication.Brought) {
 	case law.Revision != 0:
 		fmt.Fprintf(w, "the law that comes with this program is published, revision %d\n", law.Revision)
 	case law.Draft != 0:
-		fmt.Fprintf(w, "this program brings newer documents of the law: draft %d waits for a second person\n", law.Draft)
+		fmt.Fprintf(w, "this program brings newer documents of the law: draft %d waits for a second person: exchequer fees drafts %d\n", law.Draft, law.Draft)
 	case law.Fault != "":
 		fmt.Fprintf(w, "this program brings newer documents of the law, which do not fit what is published here: %s\n", law.Fault)
 	}

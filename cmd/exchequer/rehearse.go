@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"exchequer/internal/approval"
 	"exchequer/internal/calendar"
 	"exchequer/internal/problem"
@@ -86,34 +84,15 @@ func (c feesRehearseCmd) drafts() (publication.Documents, []int64, error) {
 			ids = append(ids, id)
 			continue
 		}
-		text, err := os.ReadFile(draft)
+		name, text, err := readDocument(draft)
 		if err != nil {
 			return nil, nil, problem.AtField(problem.Invalid, "--draft", "%v", err)
-		}
-		name, err := documentName(text)
-		if err != nil {
-			return nil, nil, problem.AtField(problem.Invalid, "--draft", "%s: %v", draft, err)
 		}
 		if err := add(docs, name, text); err != nil {
 			return nil, nil, err
 		}
 	}
 	return docs, ids, nil
-}
-
-// documentName says which document a text is, by what it is a schedule or parameter of.
-func documentName(text []byte) (string, error) {
-	var of struct{ Service, Parameter string }
-	if err := yaml.Unmarshal(text, &of); err != nil {
-		return "", fmt.Errorf("it is no YAML: %w", err)
-	}
-	switch {
-	case of.Service != "" && of.Parameter == "":
-		return "schedules/" + of.Service + ".yaml", nil
-	case of.Parameter != "" && of.Service == "":
-		return "schedules/parameters/" + of.Parameter + ".yaml", nil
-	}
-	return "", fmt.Errorf("it names neither one `service` nor one `parameter`: it is no schedule")
 }
 
 // add takes a document in; two drafts of one are refused, since only one of them could be meant.
