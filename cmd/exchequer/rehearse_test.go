@@ -150,7 +150,7 @@ func TestWhatIsNoRehearsal(t *testing.T) {
 		"no draft":           {"--from 2025-08-01 --to 2025-08-31", "--draft"},
 		"no file":            {"--draft none.yaml --from 2025-08-01 --to 2025-08-31", "none.yaml"},
 		"no schedule":        {"--draft " + other + " --from 2025-08-01 --to 2025-08-31", "it is no schedule"},
-		"no YAML":            {"--draft " + write("x.yaml", "a: [") + " --from 2025-08-01 --to 2025-08-31", "it is no YAML"},
+		"no YAML":            {"--draft " + write("x.yaml", "a: [") + " --from 2025-08-01 --to 2025-08-31", "it is no schedule"},
 		"twice":              {"--draft " + vat + " --draft " + vat + " --from 2025-08-01 --to 2025-08-31", "drafted twice"},
 		"an unknown setting": {"--draft " + vat + " --from 2025-08-01 --to 2025-08-31 --sideways", "--sideways"},
 	} {

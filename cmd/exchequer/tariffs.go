@@ -74,7 +74,7 @@ func readDocument(path string) (name string, text []byte, err error) {
 	}
 	switch of := documentOf.FindSubmatch(text); {
 	case of == nil:
-		return "", nil, fmt.Errorf("%s: no line of it begins with `service:` or `parameter:`: give a schedule, a parameter, or a .csv table of the catalogue", path)
+		return "", nil, fmt.Errorf("%s: it is no schedule and no parameter, which begin a line with `service:` or `parameter:`, and no .csv table of the catalogue", path)
 	case string(of[1]) == "parameter":
 		return "schedules/parameters/" + string(of[2]) + ".yaml", text, nil
 	default:
