@@ -3,18 +3,14 @@ package fee_test
 import (
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"exchequer/internal/fee"
-	"exchequer/schedules"
 )
-
-var loaded = sync.OnceValues(func() (*fee.Schedules, error) { return fee.Load(schedules.FS) })
 
 func load(t testing.TB) *fee.Schedules {
 	t.Helper()
-	s, err := loaded()
+	s, err := fee.OnFile()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,18 +30,20 @@ func source(t *testing.T, name string) []byte {
 	return text
 }
 
-// withLaterVersions loads a schedule with one more version of every charge and of every parameter, and says from when
-// on the first of them holds.
-func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
-	t.Helper()
-	var first calendar.Date
-	add := func(from dated) dated {
-		if first.IsZero() || from.Before(first) {
-			first = from.Date
-		}
-		return from
+// additions counts the versions added, by their first day.
+type additions struct{ first calendar.Date }
+
+func (a *additions) add(from dated) dated {
+	if a.first.IsZero() || from.Before(a.first) {
+		a.first = from.Date
 	}
-	parameters := map[string]*parameter{}
+	return from
+}
+
+// laterParameters compiles the parameters on file with one more version of each.
+func laterParameters(t *testing.T, a *additions) map[string]*parameter {
+	t.Helper()
+	out := map[string]*parameter{}
 	files, err := fs.Glob(schedules.FS, "parameters/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -53,13 +55,18 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			t.Fatal(err)
 		}
 		v := doc.Versions[len(doc.Versions)-1]
-		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = add(later(v.From, v.To, false)), dated{}, "", nil, nil, added
+		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = a.add(later(v.From, v.To, false)), dated{}, "", nil, nil, added
 		doc.Versions = append(doc.Versions, v)
-		parameters[doc.Parameter] = l.parameter(&doc)
-		if len(l.faults) > 0 {
+		if out[doc.Parameter] = l.parameter(&doc); len(l.faults) > 0 {
 			t.Fatal(l.faults)
 		}
 	}
+	return out
+}
+
+// laterVersions compiles a schedule with one more version of every charge.
+func laterVersions(t *testing.T, a *additions, file string, parameters map[string]*parameter) *tariff {
+	t.Helper()
 	var doc document
 	l, err := read(file, source(t, file), &doc)
 	if err != nil {
@@ -71,44 +78,37 @@ func withLaterVersions(t *testing.T, file string) (*tariff, calendar.Date) {
 			continue
 		}
 		v := c.Versions[len(c.Versions)-1]
-		v.From, v.To, v.Rules, v.Unknown = add(later(v.From, v.To, c.Elsewhere == "none")), dated{}, nil, added
+		v.From, v.To, v.Rules, v.Unknown = a.add(later(v.From, v.To, c.Elsewhere == "none")), dated{}, nil, added
 		c.Versions = append(c.Versions, v)
 	}
 	out := l.tariff(&doc, parameters)
 	if len(l.faults) > 0 {
 		t.Fatal(l.faults)
 	}
-	return out, first
+	return out
 }
 
-// TestALaterVersionDoesNotChangeThePast: for every case of every schedule, on days before the new versions begin, the
-// lines or the refusal stay as they were, to the byte.
+// TestALaterVersionDoesNotChangeThePast: whatever is asked of any service, with days before a new version of its charges
+// and of all parameters begins, the lines or the refusal stay as they were, to the byte.
 func TestALaterVersionDoesNotChangeThePast(t *testing.T) {
-	s, err := Load(schedules.FS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := fs.Glob(schedules.FS, "*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		changed, first := withLaterVersions(t, file)
-		before := s.tariffs[changed.service]
+	var ofParameters additions
+	parameters := laterParameters(t, &ofParameters)
+	for _, before := range everyTariff(t) {
+		a, compared := ofParameters, 0
+		changed := laterVersions(t, &a, before.service+".yaml", parameters)
 		rapid.Check(t, func(t *rapid.T) {
-			example := before.examples[rapid.IntRange(0, len(before.examples)-1).Draw(t, "example")]
-			on := example.On.Date
-			if rapid.Bool().Draw(t, "another day") {
-				on = first.AddDays(-rapid.IntRange(1, 3000).Draw(t, "days before"))
-			}
-			if !on.Before(first) || !datesBefore(example.Inputs, first) {
+			request := drawRequest(t, before)
+			if !request.Date.Before(a.first) || !datesBefore(request.Inputs, a.first) {
 				return
 			}
-			request := Request{Service: changed.service, Date: on, Inputs: json.RawMessage(example.Inputs)}
-			if a, b := answer(before.quote(request)), answer(changed.quote(request)); a != b {
-				t.Fatalf("%s on %s with %s, before %s:\n%s\n%s", changed.service, on, example.Inputs, first, a, b)
+			compared++
+			if was, is := answer(before.quote(request)), answer(changed.quote(request)); was != is {
+				t.Fatalf("%s on %s with %s, before %s:\n%s\n%s", changed.service, request.Date, request.Inputs, a.first, was, is)
 			}
 		})
+		if compared == 0 {
+			t.Errorf("no case of %s lies before %s", before.service, a.first)
+		}
 	}
 }
 

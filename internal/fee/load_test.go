@@ -172,20 +172,3 @@ func TestEveryFaultIsReported(t *testing.T) {
 		t.Errorf("want both faults, got %v", err)
 	}
 }
-
-// FuzzLoad looks for a schedule text that makes the loader panic or hang instead of refusing.
-func FuzzLoad(f *testing.F) {
-	f.Add(sound)
-	f.Add(strings.Replace(sound, `km > dec("1")`, "given(km", 1))
-	f.Add("components: [{versions: [{rules: [{}]}]}]")
-	f.Add("a: &a [*a]")
-	f.Add(strings.Replace(sound, `fixed: "9000"`, `ordinal: {count: axles, base: km, shares: ["1", "2"], rounding: up}`, 1))
-	f.Add(strings.Replace(sound, `fixed: "9000"`, `split: {of: km, rounding: down, parts: [{code: a, rest: true}, {code: b, share: "0.5", within: ""}]}`, 1))
-	f.Add(strings.Replace(sound, `fixed: "9000"`, `volume: {quantity: km, tiers: [{up_to: "5", price: "1"}, {up_to: "4", price: "2"}, {amount: "3"}]}`, 1))
-	f.Fuzz(func(t *testing.T, text string) {
-		s, err := fee.Load(folder(text, soundParameter))
-		if (s == nil) == (err == nil) {
-			t.Errorf("got %v and %v", s, err)
-		}
-	})
-}

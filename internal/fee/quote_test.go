@@ -355,6 +355,9 @@ func FuzzQuote(f *testing.F) {
       - {rule: R3, is: {province: Hue, parts: theory}, ordinal: {count: n, base: base_salary, shares: ["1", "0.5"], then: "0.1", rounding: down}}
       - {rule: R4, is: {province: Hue}, split: {of: 'dec(n)', rounding: half_up, parts: [{code: a, share: "0.5"}, {code: b, rest: true}]}}
 `, 1))
+	for _, r := range real.ExampleRequests() {
+		f.Add(r.Service, r.Date.DaysSince(calendar.NewDate(1970, 1, 1)), string(r.Inputs))
+	}
 	f.Fuzz(func(t *testing.T, service string, days int, inputs string) {
 		s := real
 		if service == "thing" {
