@@ -23,9 +23,10 @@ func (l *loader) needIf(wrong bool, at, format string, args ...any) {
 	}
 }
 
-// faultAt names file, line and reason, and the version that the line belongs to: people of the law look for that.
+// faultAt names file, line and reason, in one line, and the version that the line belongs to: people of the law look for
+// that.
 func (l *loader) faultAt(line int, reason string) error {
-	return fmt.Errorf("%s:%d: %s%s", l.file, line, l.owner(line), reason)
+	return fmt.Errorf("%s:%d: %s", l.file, line, strings.Join(strings.Fields(l.owner(line)+reason), " "))
 }
 
 // line finds the line of a path, or of the nearest thing above it that is written in the file.
