@@ -86,7 +86,7 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 }
 
 func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
-	v := version{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown.Text, provisional: l.provisional(doc.Mark, at)}
+	v := version{act: l.act(doc.Act, at+".act"), unknown: l.text(doc.Unknown, at+".unknown"), provisional: l.provisional(doc.Mark, at)}
 	l.needIf(doc.Act.En == "", at, "it needs its legal basis, `act`")
 	l.needIf((doc.Unknown.En == "") == (len(doc.Rules) == 0), at,
 		"it needs either rules or, in `unknown`, why there is no amount")

@@ -22,7 +22,7 @@ func entries(t *testing.T, folder fstest.MapFS) []fee.Entry {
 
 func TestEntriesAreTheDatedVersions(t *testing.T) {
 	parameter := soundParameter + `  - {version: "8%", from: 2021-07-01, value: "0.08", act: Law 10, source: recalled, confidence: medium}
-  - {version: later, from: 2030-01-01, unknown: not passed yet, act: Law 11, source: read, confidence: high}
+  - {version: later, from: 2030-01-01, unknown: {vi: chưa ban hành, en: not passed yet}, act: Law 11, source: read, confidence: high}
 `
 	parameter = strings.Replace(parameter, "version: later", "version: {vi: sau, en: later}", 1)
 	law := func(n string) fee.Text { return fee.Text{Vi: "Luật " + n, En: "Law " + n} }

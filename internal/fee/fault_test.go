@@ -45,6 +45,8 @@ func TestAScheduleThatCannotBeRead(t *testing.T) {
 		{"a list for a text", "act: Law 1", "act: [Law 1]", "act: [Law 1]", v1, "a text is written plainly or as"},
 		{"one language of two", "act: Law 1", "act: {vi: Luật}", "act: {vi", v1, "a text is written plainly or as"},
 		{"words in one language", "rule: TRUCKS", "rule: lorries", "lorries", v1, `"lorries" has words`},
+		{"why there is no amount, in one language", `fixed: "9000"`, "unknown: sources differ", "unknown:", v1, `"sources differ" has words`},
+		{"what a check says, in one language", "say: {vi: phải từ 2 trở lên, en: must be 2 or more}", "say: at least 2", "say:", "", `"at least 2" has words`},
 		{"an act known by words in English alone", "act: Law 1", "act: Law on Roads", "act: Law on", v1, "needs its Vietnamese name"},
 		{"a text for a number", "valid_days: 30", "valid_days: many", "many", "", "a whole number is needed here"},
 		{"a number with no end", "valid_days: 30", "valid_days: 99999999999999999999", "99999", "", "is too large"},

@@ -22,7 +22,7 @@ func (l *loader) kind(t *tariff, doc *ruleDoc, at string) kind {
 	}
 	add(doc.Fixed != "", func() kind { return fixed{l.amount(t, doc.Fixed, at+".fixed", true)} })
 	add(doc.Exempt, func() kind { return exempt{} })
-	add(doc.Unknown.En != "", func() kind { return unknown{why: doc.Unknown.Text} })
+	add(doc.Unknown.En != "", func() kind { return unknown{why: l.text(doc.Unknown, at+".unknown")} })
 	add(doc.Midpoint != nil, func() kind { return l.midpoint(doc.Midpoint, at+".midpoint") })
 	add(doc.PerUnit != nil, func() kind { return l.perUnit(t, doc.PerUnit, at+".per_unit") })
 	add(doc.Graduated != nil, func() kind { return l.graduated(t, doc.Graduated, at+".graduated") })

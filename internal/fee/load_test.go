@@ -21,7 +21,7 @@ inputs:
 parameters:
   - {name: vat_rate, parameter: vat, by: paid}
 checks:
-  - {that: axles >= 2, field: axles, say: must be 2 or more}
+  - {that: axles >= 2, field: axles, say: {vi: phải từ 2 trở lên, en: must be 2 or more}}
 components:
   - id: toll
     charge: toll

@@ -118,7 +118,7 @@ func (l *loader) parameterValue(doc, version keyedValue, at string) *parameterVa
 	if doc.Mark == (evidence{}) {
 		doc.Mark = version.Mark
 	}
-	v := &parameterValue{act: l.act(doc.Act, at+".act"), unknown: doc.Unknown.Text, provisional: l.provisional(doc.Mark, at)}
+	v := &parameterValue{act: l.act(doc.Act, at+".act"), unknown: l.text(doc.Unknown, at+".unknown"), provisional: l.provisional(doc.Mark, at)}
 	l.needIf((doc.Unknown.En == "") == (doc.Value == ""), at, "a version, and each of its keys, needs either a value or why it is unknown")
 	if n := l.bound(doc.Value, at+".value"); n != nil {
 		v.value = *n

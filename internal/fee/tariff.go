@@ -133,7 +133,7 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 		at := fmt.Sprintf("checks[%d]", i)
 		_, known := t.spellings[c.Field]
 		l.needIf(!known || c.Say.En == "" || c.That == "", at, "a check needs `that`, the input's name in `field`, and what to `say`")
-		t.checks = append(t.checks, check{l.condition(t, c.That, at+".that"), c.Field, c.Say.Text})
+		t.checks = append(t.checks, check{l.condition(t, c.That, at+".that"), c.Field, l.text(c.Say, at+".say")})
 	}
 	for i := range doc.Components {
 		t.components = append(t.components, l.component(t, &doc.Components[i], i))

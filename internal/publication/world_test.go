@@ -48,7 +48,7 @@ components:
 		from, amount, _ := strings.Cut(v, " ")
 		says := fmt.Sprintf(`rules: [{rule: {vi: mọi trường hợp, en: every case}, fixed: %q}]`, amount)
 		if amount == "unknown" {
-			says = "unknown: the amount is not on file"
+			says = "unknown: {vi: chưa có mức thu, en: the amount is not on file}"
 		}
 		fmt.Fprintf(&b, "      - {version: %d/2020, from: %s, act: Circular %d/2020/TT-BTC, source: read, confidence: high, %s}\n", i+1, from, i+1, says)
 	}
