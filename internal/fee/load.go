@@ -116,14 +116,18 @@ func read(file string, source []byte, into any) (_ *loader, err error) {
 	if len(l.tree.Docs) != 1 {
 		return nil, fmt.Errorf("%s:1: a file holds exactly one YAML document, this one %d", file, len(l.tree.Docs))
 	}
-	ast.Walk(l, l.tree.Docs[0])
+	body := l.tree.Docs[0].Body
+	if body == nil || body.Type() == ast.CommentType {
+		return nil, fmt.Errorf("%s:1: the document is empty", file)
+	}
+	ast.Walk(l, body)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(into); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(body, into); err != nil {
 		return nil, l.decodeFault(err)
 	}
-	l.plain, _ = plain(l.tree.Docs[0].Body).(map[string]any)
+	l.plain, _ = plain(body).(map[string]any)
 	return l, nil
 }
 

@@ -165,6 +165,18 @@ func TestOneServiceHasOneDocument(t *testing.T) {
 	}
 }
 
+func TestADocumentWithoutContentIsRefused(t *testing.T) {
+	for text, reason := range map[string]string{"": "is empty", "\n\n": "is empty", "# nothing\n": "is empty", "---\n": "is empty",
+		"null": "where mapping is expected", "3": "where mapping is expected", "- a": "where mapping is expected"} {
+		if _, err := fee.Load(folder(text, soundParameter)); err == nil || !strings.HasPrefix(err.Error(), "toll.yaml:1: ") || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q: got %v", text, err)
+		}
+		if _, err := fee.Load(folder(sound, text)); err == nil || !strings.HasPrefix(err.Error(), "parameters/vat.yaml:1: ") || !strings.Contains(err.Error(), reason) {
+			t.Errorf("parameter %q: got %v", text, err)
+		}
+	}
+}
+
 func TestEveryFaultIsReported(t *testing.T) {
 	broken := strings.Replace(strings.Replace(sound, "class: truck", "class: lorry", 1), "act: Law 1", `act: ""`, 1)
 	_, err := fee.Load(folder(broken, soundParameter))
