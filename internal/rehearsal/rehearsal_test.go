@@ -143,7 +143,7 @@ func TestADraftWithAGap(t *testing.T) {
         act: Decision 5/2025
         source: read
         confidence: low
-        unknown: the price list is not on file
+        unknown: {vi: chưa có biểu giá, en: the price list is not on file}
       - version: 6/2025
         from: 2025-09-01
         act: Decision 6/2025
