@@ -204,9 +204,13 @@ func (r *run) provePayouts(ctx context.Context, want ending) ([]Check, error) {
 	return append(checks, met...), err
 }
 
-// owedTo adds up the budget lines of payments by the account that the catalogue names for them, on the day on which a
-// payout of theirs was instructed: today where there is none.
+// owedTo adds up the budget lines of payments by the account that the published catalogue names for them, on the day on
+// which a payout of theirs was instructed: today where there is none.
 func (r *run) owedTo(ctx context.Context, attempts []string) (map[payee]int64, error) {
+	law, err := r.Settlement.Law.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := r.Pool.Query(ctx, `
 		SELECT l.body, l.budget, coalesce(d.day, $2), sum(l.amount)::bigint
 		FROM gateway.payment_line l
@@ -222,7 +226,7 @@ func (r *run) owedTo(ctx context.Context, attempts []string) (map[payee]int64, e
 	var day calendar.Date
 	var amount int64
 	_, err = pgx.ForEachRow(rows, []any{&body, &budget, &day, &amount}, func() error {
-		account, err := r.Catalog.PayTo(body, budget, day)
+		account, err := law.Catalog.PayTo(body, budget, day)
 		owed[payee{account.At, account.Number}] += amount
 		return err
 	})
