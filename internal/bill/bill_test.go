@@ -148,7 +148,7 @@ func TestABillIsItsQuoteByBudgetLine(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	// The reduction is taken from its own charge.
-	want := []bill.Line{{1, "fine", "4252", 800}, {2, "late_charge", "4272", 90}}
+	want := []bill.Line{{1, "fine", "4252", 800}, {2, "late_charge", "EX4299", 90}}
 	if len(b.Lines) != 2 || b.Lines[0] != want[0] || b.Lines[1] != want[1] {
 		t.Errorf("lines %+v", b.Lines)
 	}

@@ -256,14 +256,57 @@ func TestTablesAreWrittenAsTheyAreRead(t *testing.T) {
 	}
 }
 
-func TestTheCompiledInDataHoldsTogether(t *testing.T) {
+// Decision 19/2025/QD-TTg has 34 provinces; before the merger of 1 July 2025 there were 63.
+func TestEveryProvinceIsFollowedThroughTheMerger(t *testing.T) {
 	c, err := catalog.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range c.Bodies() {
-		if _, err := c.Contract("vnpay", b.Book); err != nil {
-			t.Errorf("body %s cannot be paid: %v", b.Code, err)
+	before, after := c.Areas(day("2025-06-30")), c.Areas(day("2025-07-01"))
+	if len(before) != 63 || len(after) != 34 {
+		t.Errorf("%d provinces before, %d after", len(before), len(after))
+	}
+	reached := map[string]int{}
+	for _, a := range before {
+		now, err := c.AreaOn(a.Code, day("2025-06-30"), day("2025-07-01"))
+		if err != nil {
+			t.Errorf("%s: %v", a.NameEN, err)
 		}
+		reached[now.NameEN]++
+	}
+	for _, a := range after {
+		if reached[a.NameEN] == 0 {
+			t.Errorf("nothing went into %s", a.NameEN)
+		}
+	}
+	for code, want := range map[string]string{
+		"01": "Ha Noi", "02": "Tuyen Quang", "24": "Bac Ninh", "27": "Bac Ninh", "46": "Hue", "74": "Ho Chi Minh", "77": "Ho Chi Minh", "89": "An Giang", "91": "An Giang",
+	} {
+		if a, err := c.AreaOn(code, day("2020-01-01"), day("2025-07-01")); err != nil || a.NameEN != want {
+			t.Errorf("%s is in %s now: %v", code, a.NameEN, err)
+		}
+	}
+	if a, err := c.AreaOn("46", day("2024-12-31"), day("2024-12-31")); err != nil || a.NameEN != "Thua Thien Hue" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestBinhDuongIsCollectedForByHoChiMinhCity(t *testing.T) {
+	c, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.BodyFor("traffic_fine", "KBNN-BDG", day("2025-06-20")); err != nil || b.Book != "BDG" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	_, err = c.BodyFor("traffic_fine", "KBNN-BDG", day("2025-07-01"))
+	wants(t, err, problem.Refused, "KBNN-HCM")
+	a, err := c.PayTo("KBNN-BDG", "4252", day("2025-07-03"))
+	if err != nil || a.Body != "KBNN-HCM" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	// The transport department's licences went to the police, then to those of the city.
+	if a, err = c.PayTo("SGTVT-BDG", "RETAINED", day("2025-07-03")); err != nil || a.Body != "PC08-HCM" {
+		t.Errorf("%+v, %v", a, err)
 	}
 }

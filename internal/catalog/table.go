@@ -146,6 +146,14 @@ func (r rows[T]) last(key string) (T, bool) {
 	return out, found
 }
 
+// line is where the file has a key, 0 where it has it nowhere.
+func (r rows[T]) line(key string) int {
+	if at := r.byKey[key]; len(at) > 0 {
+		return r.list[at[0]].line
+	}
+	return 0
+}
+
 func (r rows[T]) has(key string) bool { return len(r.byKey[key]) > 0 }
 
 // values are the rows in the order of the file.

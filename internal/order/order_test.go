@@ -37,7 +37,7 @@ func TestAPaymentIsBookedOnceHoweverOftenItIsNotified(t *testing.T) {
 	}
 	for code, want := range map[string]int64{
 		booking.Clearing("vnpay"): 502_750, booking.Payable("KBNN-HNI", "4252"): 500_000,
-		booking.Payable("KBNN-HNI", "4272"): 2_750, booking.Excess: 0,
+		booking.Payable("KBNN-HNI", "EX4299"): 2_750, booking.Excess: 0,
 	} {
 		if n := r.net("HNI", code); n != want {
 			t.Errorf("%s = %d, want %d", code, n, want)

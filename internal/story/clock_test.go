@@ -106,7 +106,7 @@ func issue(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	who := cast(1, FirstDay)[1]
 	_, err := bill.New(pool, quotetest.Bundled(t), Machine{}).Issue(context.Background(), authn.Actor{ID: "portal", Role: authn.Client, Books: []string{"*"}},
-		bill.Request{Service: who.service, SourceRef: "1", Payer: "subject", Date: FirstDay, Inputs: who.inputs})
+		bill.Request{Service: who.service, Body: who.body, SourceRef: "1", Payer: "subject", Date: FirstDay, Inputs: who.inputs})
 	if err != nil {
 		t.Fatal(err)
 	}
