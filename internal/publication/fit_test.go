@@ -31,14 +31,14 @@ func TestTheCatalogueFitsTheSchedules(t *testing.T) {
 	}{
 		"a service without a schedule": {
 			publication.Documents{"catalog/procedures.csv": append(published["catalog/procedures.csv"], strings.Replace(procedure, "%", "nothing", 1)...)},
-			"EX.2 offers the service nothing, which has no schedule",
+			"procedures.csv line 3, column service: there is no schedule of nothing",
 		},
 		"a charge without a row": {
-			replace(permit, "charge: electricity", "charge: other_fee"), "the charge other_fee of the service permit is missing",
+			replace(permit, "charge: electricity", "charge: other_fee"), "the charge other_fee of permit is missing",
 		},
 		"a body without a line": {
 			replace("catalog/bodies.csv", "\n", "\nSECOND,EHN,power_corporation,,central,Phòng hai,Second office,,2009-01-01,,example,made up\n"),
-			"the charge electricity of the service permit has no line at SECOND",
+			"SECOND has no line for the part whole of the charge electricity",
 		},
 	} {
 		_, err := w.Draft(t.Context(), lan, c.docs)

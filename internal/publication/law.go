@@ -148,8 +148,10 @@ func compile(docs Documents) (*Law, error) {
 	if err := errors.Join(feeErr, catalogErr); err != nil {
 		return nil, problem.AtField(problem.Invalid, "documents", "%v", err)
 	}
-	law := &Law{Schedules: schedules, Catalog: tables}
-	return law, law.checkFit()
+	if err := tables.CheckAgainst(schedules); err != nil {
+		return nil, problem.AtField(problem.Invalid, "documents", "%v", err)
+	}
+	return &Law{Schedules: schedules, Catalog: tables}, nil
 }
 
 // queryer is the pool or a transaction.
