@@ -16,7 +16,7 @@ import (
 
 func TestQuoteShowsTheLawOfEachLine(t *testing.T) {
 	r := newRig(t)
-	a := r.want(200, "POST", "/v1/quotes", `{"service": "driving_licence", "date": "2024-05-06", "inputs": {"action": "exchange", "channel": "online"}}`)
+	a := r.want(200, "POST", "/v1/quotes", `{"service": "driving_licence", "body": "SGTVT-HNI", "date": "2024-05-06", "inputs": {"action": "exchange", "channel": "online"}}`)
 	var q struct {
 		Total int64 `json:"total_vnd"`
 		Lines []struct {

@@ -102,39 +102,3 @@ func closed(what, code string, l BudgetLine, on calendar.Date) error {
 	return problem.AtField(problem.Refused, "charge", "the %s %s of the budget index, to which %s books the charge %s, is not open on %s: enter the one that holds in the catalogue",
 		what, code, l.Body, l.Charge, on)
 }
-
-// Owed is an amount under a charge, as a quote gives it.
-type Owed struct {
-	Charge string
-	Amount int64 // đồng
-}
-
-// Payable is an amount owed to a budget line of a body. Amounts are whole đồng.
-type Payable struct {
-	Charge string
-	Budget string
-	Amount int64
-}
-
-// Whole maps charges to the budget lines of a body on a day; charges of 0 are left out. Refused as Budget does, and for
-// a charge that a schedule shares out.
-func (c *Catalog) Whole(body string, on calendar.Date, owed []Owed) ([]Payable, error) {
-	var out []Payable
-	for _, o := range owed {
-		split, err := c.SplitOf(o.Charge)
-		if err != nil {
-			return nil, err
-		}
-		if split != "" {
-			return nil, problem.AtField(problem.Refused, "charge", "the charge %s is shared out by %s: it cannot be billed as a whole", o.Charge, split)
-		}
-		l, err := c.Budget(body, o.Charge, Whole, on)
-		if err != nil {
-			return nil, err
-		}
-		if o.Amount != 0 {
-			out = append(out, Payable{Charge: o.Charge, Budget: l.Budget, Amount: o.Amount})
-		}
-	}
-	return out, nil
-}

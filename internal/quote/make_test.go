@@ -50,18 +50,18 @@ func signed(t *testing.T, q *quote.Quote, keys quote.Signer) string {
 // publication are.
 func TestTheSameInputDateAndKnowledgeAreTheSameBytes(t *testing.T) {
 	law, keys := quotetest.Bundled(t).Law, openKeys(t)
-	first := signed(t, mustMake(t, law, licence("2024-06-03", `{"channel":"online","action":"exchange"}`)), keys)
+	first := signed(t, mustMake(t, law, licence("2025-06-03", `{"channel":"online","action":"exchange"}`)), keys)
 	for range 3 {
-		if again := signed(t, mustMake(t, law, licence("2024-06-03", "{ \"action\":\"exchange\",\n\"channel\" : \"online\" }")), keys); again != first {
+		if again := signed(t, mustMake(t, law, licence("2025-06-03", "{ \"action\":\"exchange\",\n\"channel\" : \"online\" }")), keys); again != first {
 			t.Fatalf("the same quote in other bytes:\n%s\n%s", first, again)
 		}
 	}
 	later := *law
 	later.Revision, later.Since = 2, law.Since.Add(time.Hour)
 	for name, other := range map[string]*quote.Quote{
-		"another day":         mustMake(t, law, licence("2024-06-04", `{"channel":"online","action":"exchange"}`)),
-		"another case":        mustMake(t, law, licence("2024-06-03", `{"channel":"counter","action":"exchange"}`)),
-		"another publication": mustMake(t, &later, licence("2024-06-03", `{"channel":"online","action":"exchange"}`)),
+		"another day":         mustMake(t, law, licence("2025-06-04", `{"channel":"online","action":"exchange"}`)),
+		"another case":        mustMake(t, law, licence("2025-06-03", `{"channel":"counter","action":"exchange"}`)),
+		"another publication": mustMake(t, &later, licence("2025-06-03", `{"channel":"online","action":"exchange"}`)),
 	} {
 		if signed(t, other, keys) == first {
 			t.Errorf("%s has the same bytes", name)
