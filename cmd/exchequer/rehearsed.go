@@ -21,7 +21,7 @@ func tellRehearsal(w io.Writer, r *rehearsal.Report, notes []string) {
 	for _, note := range notes {
 		fmt.Fprintf(w, "\n%s\n", note)
 	}
-	fmt.Fprintf(w, "\n%d bills, %s đồng in all; %d without an amount under the draft\n", r.Total.Bills(), signed(r.Total.Difference()), r.WithoutRule())
+	fmt.Fprintf(w, "\n%d bills, %s đồng in all; %d without an amount under the draft\n", r.Total.Bills, signed(r.Total.Difference), r.WithoutRule())
 }
 
 func tellEffect(w io.Writer, name string, e *rehearsal.Effect) {

@@ -22,12 +22,15 @@ func (r *Report) WithoutRule() int64 { return r.Total.Refused.Bills + r.Total.In
 
 // Effect is what the draft does to the bills of one service, or of all.
 type Effect struct {
-	Service string `json:"service,omitempty"` // none for the total
-	Same    Group  `json:"same"`
-	More    Group  `json:"more"`
-	Less    Group  `json:"less"`
-	Refused Group  `json:"refused"` // no rule or no certain amount for the case
-	Invalid Group  `json:"invalid"` // the draft asks for other inputs
+	Service    string `json:"service,omitempty"` // none for the total
+	Bills      int64  `json:"bills"`
+	Difference int64  `json:"difference"` // what the draft asks less what was asked before, over the bills it has an amount for
+
+	Same    Group `json:"same"`
+	More    Group `json:"more"`
+	Less    Group `json:"less"`
+	Refused Group `json:"refused"` // no rule or no certain amount for the case
+	Invalid Group `json:"invalid"` // the draft asks for other inputs
 
 	LargestRise Extreme `json:"largest_rise"`
 	LargestFall Extreme `json:"largest_fall"`
@@ -43,14 +46,6 @@ type Effect struct {
 	Spread    []Bucket `json:"spread"`    // of the differences, falls first
 	Reasons   []Reason `json:"reasons"`   // for which there is no amount, the most frequent first
 }
-
-// Bills counts all bills.
-func (e *Effect) Bills() int64 {
-	return e.Same.Bills + e.More.Bills + e.Less.Bills + e.Refused.Bills + e.Invalid.Bills
-}
-
-// Difference is the total effect in đồng: what the draft asks, less what was asked before, over the bills it has an amount for.
-func (e *Effect) Difference() int64 { return e.More.Difference + e.Less.Difference }
 
 // Group is the bills of one outcome: what they come to before (see Row.Before) and under the draft. UnderDraft and
 // Difference are 0 where the draft gives no amount.
@@ -112,6 +107,10 @@ func (r *Report) add(row *Row) error {
 }
 
 func (e *Effect) add(row *Row) error {
+	e.Bills++
+	if err := sum(&e.Difference, row.Difference()); err != nil {
+		return err
+	}
 	outcome := row.Outcome()
 	if err := e.group(outcome).add(row); err != nil {
 		return err
