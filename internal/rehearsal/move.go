@@ -7,8 +7,8 @@ import (
 	"exchequer/internal/calendar"
 )
 
-// movedBy gives the bill as if all of its days were so many days later. An input in the form of a date is one: inputs are
-// numbers, dates, words and truths.
+// movedBy gives the bill as if all of its days were so many days later, of no body: who collects on another day is
+// another matter. An input in the form of a date is one: inputs are numbers, dates, words and truths.
 func (b Bill) movedBy(days int) (Bill, error) {
 	d := json.NewDecoder(bytes.NewReader(b.Inputs))
 	d.UseNumber()
@@ -24,7 +24,7 @@ func (b Bill) movedBy(days int) (Bill, error) {
 		}
 	}
 	var err error
-	b.Date = b.Date.AddDays(days)
+	b.Body, b.Date = "", b.Date.AddDays(days)
 	b.Inputs, err = json.Marshal(inputs)
 	return b, err
 }

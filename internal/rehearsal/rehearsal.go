@@ -26,15 +26,24 @@ import (
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
+	"exchequer/internal/quote"
 )
 
 // Law works out what a stored bill's case costs, in whole đồng. A refusal is a *problem.Error.
 type Law func(Bill) (int64, error)
 
-// By is the law as published, or as drafted.
+// By is the law as published, or as drafted. Where the bill names its body, the amount has to have its budget lines too:
+// without them no bill could be made.
 func By(law *publication.Law) Law {
 	return func(b Bill) (int64, error) {
-		q, err := law.Schedules.Quote(fee.Request{Service: b.Service, Date: b.Date, Inputs: b.Inputs})
+		if b.Body == "" {
+			q, err := law.Schedules.Quote(fee.Request{Service: b.Service, Date: b.Date, Inputs: b.Inputs})
+			if err != nil {
+				return 0, err
+			}
+			return q.TotalVND, nil
+		}
+		q, err := quote.Make(law, quote.Request{Service: b.Service, Body: b.Body, Date: b.Date, Inputs: b.Inputs})
 		if err != nil {
 			return 0, err
 		}

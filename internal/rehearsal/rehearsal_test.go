@@ -340,14 +340,7 @@ func TestADraftOfTheFutureIsRehearsedOnThePast(t *testing.T) {
 
 // TestWhatADraftTouches: a parameter touches every service that uses it.
 func TestWhatADraftTouches(t *testing.T) {
-	tables, err := catalog.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := func(edits ...edit) *publication.Law {
-		return &publication.Law{Schedules: compiled(t, edits...), Catalog: tables}
-	}
-	inForce := with()
+	inForce := whole(t)
 	for name, c := range map[string]struct {
 		draft    edit
 		services string
@@ -357,7 +350,7 @@ func TestWhatADraftTouches(t *testing.T) {
 		"a parameter": {salary("2430000"), insurance + " " + pension, "2025-10-01"},
 		"a tariff":    {tariff(), electricity, "2025-08-01"},
 	} {
-		draft := with(c.draft)
+		draft := whole(t, c.draft)
 		if got := strings.Join(rehearsal.Touched(inForce, draft), " "); got != c.services {
 			t.Errorf("%s touches %q, want %q", name, got, c.services)
 		}
@@ -367,5 +360,32 @@ func TestWhatADraftTouches(t *testing.T) {
 	}
 	if got := strings.Join(rehearsal.Services(inForce), " "); got != "electricity_household health_insurance_household judicial_record judicial_record_split voluntary_social_insurance" {
 		t.Error(got)
+	}
+}
+
+// TestAnAmountNeedsItsBudgetLines: VAT without a line at the body that collects makes no bill; on another day, where
+// nobody asks who collects, the amount alone counts.
+func TestAnAmountNeedsItsBudgetLines(t *testing.T) {
+	inForce := whole(t)
+	docs := inForce.Catalog.Documents()
+	lines := slices.DeleteFunc(strings.SplitAfter(string(docs["budget_lines.csv"]), "\n"), func(line string) bool {
+		return strings.Contains(line, "electricity_vat,") && strings.Contains(line, "EVNHANOI,")
+	})
+	docs["budget_lines.csv"] = []byte(strings.Join(lines, ""))
+	without, err := catalog.Parse(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := rehearsal.Bill{Service: electricity, Body: "EVNHANOI", Date: calendar.MustDate("2025-08-01"), Inputs: []byte(`{"kwh": 50}`)}
+	if n, err := rehearsal.By(inForce)(b); n != 107_136 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	drafted := rehearsal.By(&publication.Law{Schedules: inForce.Schedules, Catalog: without})
+	if n, err := drafted(b); problem.CodeOf(err) != problem.Refused {
+		t.Errorf("%d, %v", n, err)
+	}
+	b.Body = ""
+	if n, err := drafted(b); n != 107_136 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -15,8 +15,10 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/publication"
 	"exchequer/internal/reference"
 	"exchequer/internal/rehearsal"
 	"exchequer/schedules"
@@ -48,6 +50,16 @@ func law(t testing.TB, edits ...edit) rehearsal.Law {
 		}
 		return q.TotalVND, nil
 	}
+}
+
+// whole is the schedules, with edits in them, and the catalogue of the program.
+func whole(t testing.TB, edits ...edit) *publication.Law {
+	t.Helper()
+	tables, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &publication.Law{Schedules: compiled(t, edits...), Catalog: tables}
 }
 
 // compiled is the schedules that the tests use, with edits in them.

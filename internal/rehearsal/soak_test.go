@@ -30,7 +30,7 @@ func TestSoakAHundredThousandBills(t *testing.T) {
 }
 
 func (r *rig) many(bills int64) {
-	inForce, draft := law(r), law(r, tariff())
+	inForce, draft := rehearsal.By(whole(r)), rehearsal.By(whole(r, tariff()))
 	issued := r.issue(bills, inForce)
 	held, most := heap(), uint64(0)
 	began, computed := time.Now(), processor()
@@ -71,12 +71,12 @@ func (r *rig) issue(bills int64, inForce rehearsal.Law) (s sums) {
 			return nil, nil
 		}
 		kwh := 401 + next%1000
-		b := rehearsal.Bill{Service: electricity, Date: first.AddDays(int(next % 31)), Inputs: json.RawMessage(fmt.Sprintf(`{"kwh": %d}`, kwh))}
+		b := rehearsal.Bill{Service: electricity, Body: "EVNHANOI", Date: first.AddDays(int(next % 31)), Inputs: json.RawMessage(fmt.Sprintf(`{"kwh": %d}`, kwh))}
 		amount, err := inForce(b)
 		s.charged += amount
 		s.difference += ((kwh-400)*100 - 50*100) * 108 / 100
 		next++
-		return []any{"EHN", reference.New("EHN"), "EVNHANOI", electricity, fmt.Sprint("meter-", next), fmt.Sprint("payer-", next), b.Date,
+		return []any{"EHN", reference.New("EHN"), b.Body, electricity, fmt.Sprint("meter-", next), fmt.Sprint("payer-", next), b.Date,
 			b.Inputs, "{}", "hash", amount, amount, "paid", noon{}.Now(), "portal", noon{}.Now()}, err
 	}))
 	r.must(err)
