@@ -108,7 +108,7 @@ func (s *Schedules) Services() []Service {
 func (s *Schedules) names() []string { return slices.Sorted(maps.Keys(s.tariffs)) }
 
 // CheckSchedules loads the schedules of a folder, which checks them and runs their examples, and says what was there.
-// The error names every fault found, one a line, with its file and line.
+// The error names every fault found, one a line, with its file, line and version.
 func CheckSchedules(fsys fs.FS) ([]Service, error) {
 	s, err := Load(fsys)
 	if err != nil {
