@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"exchequer/internal/calendar"
 	"exchequer/internal/fee"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
@@ -35,6 +34,8 @@ type feesQuoteCmd struct {
 	On      string `required:"" help:"Date the quote is for, YYYY-MM-DD."`
 	Inputs  string `default:"{}" help:"The service's inputs as a JSON object."`
 	Known   string `help:"From what is published here, as known at this instant (RFC 3339) or at the end of this day (YYYY-MM-DD, Vietnam; today: what is known now)."`
+	Sign    bool   `help:"Sign the quote by the law as it is published, with payee and budget lines; prints the compact JWS. Needs the database and the keys of the state folder."`
+	Body    string `help:"The body that collects; with --sign, where several do."`
 	Explain bool   `help:"Print the steps that led to each amount."`
 	Lang    string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
 	JSON    bool   `name:"json" help:"One JSON document."`
@@ -50,6 +51,12 @@ type refusal struct {
 
 // Run prints a quote; a refusal is printed on stdout too and ends with status 2.
 func (c feesQuoteCmd) Run(ctx context.Context, e *environment) error {
+	if c.Sign {
+		return e.refuse(c.JSON, c.sign(ctx, e))
+	}
+	if c.Body != "" {
+		return e.refuse(c.JSON, problem.AtField(problem.Invalid, "--body", "goes with --sign: any other quote has no payee"))
+	}
 	q, err := c.quote(ctx, e)
 	if err != nil {
 		return e.refuse(c.JSON, err)
@@ -69,9 +76,9 @@ func (e *environment) refuse(asJSON bool, err error) error {
 }
 
 func (c feesQuoteCmd) quote(ctx context.Context, e *environment) (q *fee.Quote, err error) {
-	on, err := calendar.ParseDate(c.On)
+	on, err := parseDay("--on", c.On)
 	if err != nil {
-		return nil, problem.AtField(problem.Invalid, "--on", "%v", err)
+		return nil, err
 	}
 	request := fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)}
 	if c.Known == "" {

@@ -168,6 +168,7 @@ func (i *installation) served() story.Result {
 		i.Errorf("the second start ended with %d: %s", second.ProcessState.ExitCode(), refusal)
 	}
 	i.verified() // a command beside the running program works on its servers
+	i.signs(unpaid[:strings.Index(unpaid, "/bills/")])
 	page, err := http.Get(unpaid)
 	if err != nil {
 		i.Fatal(err)
@@ -187,6 +188,27 @@ func (i *installation) served() story.Result {
 		i.Errorf("Ctrl-C: %v", err)
 	}
 	return i.judged(out.Bytes())
+}
+
+// signs has a quote signed beside the running program, and checks it by the keys that the program publishes.
+func (i *installation) signs(address string) {
+	i.Helper()
+	ask := []string{"fees", "quote", "--service", "traffic_fine", "--body", "KBNN-HNI", "--on", "2025-06-20", "--sign",
+		"--inputs", `{"fine": "5000000", "violation_date": "2025-05-20", "deadline": "2025-06-10"}`}
+	compact, status := i.run(ask...)
+	again, _ := i.run(ask...)
+	if status != 0 || compact != again {
+		i.Errorf("signing ended with %d: %s%s", status, compact, again)
+	}
+	file := filepath.Join(i.dir, "quote.jws")
+	if err := os.WriteFile(file, []byte(compact), 0o644); err != nil {
+		i.Fatal(err)
+	}
+	for at, want := range map[string]int{"2025-06-20": 0, "2025-06-21": 1} { // the late charge is by the day
+		if out, status := i.run("fees", "verify", file, "--keys", address+"/.well-known/jwks.json", "--at", at); status != want {
+			i.Errorf("at the end of %s the check ended with %d: %s", at, status, out)
+		}
+	}
 }
 
 // TestAPlainUserWithoutRedisGoesOnAfterCtrlC interrupts the story and plays it to its end, without rights and without

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,38 @@ import (
 	"exchequer/internal/quote"
 	"exchequer/internal/sign"
 )
+
+// signedQuote is a quote with the same as a compact JWS.
+type signedQuote struct {
+	quote.Quote
+	Signed string `json:"signed"`
+}
+
+// sign makes an offer, so it takes the law as it is published and not what comes with this program.
+func (c feesQuoteCmd) sign(ctx context.Context, e *environment) error {
+	if c.Known != "" {
+		return problem.AtField(problem.Invalid, "--known", "what was known before is no offer: leave it out, or leave out --sign")
+	}
+	on, err := parseDay("--on", c.On)
+	if err != nil {
+		return err
+	}
+	return withGateway(ctx, e.log, func(g *gateway) error {
+		law, err := g.published.Current(ctx)
+		if err != nil {
+			return err
+		}
+		q, err := quote.Make(law, quote.Request{Service: c.Service, Body: c.Body, Date: on, Inputs: json.RawMessage(c.Inputs)})
+		if err != nil {
+			return err
+		}
+		signed, err := q.Sign(g.keys, realm.Issuer, "")
+		if err != nil {
+			return err
+		}
+		return e.print(c.JSON, signedQuote{*q, signed}, func(w io.Writer) { fmt.Fprintln(w, signed) })
+	})
+}
 
 type feesVerifyCmd struct {
 	File string `arg:"" default:"-" help:"File with the signed quote; - is the standard input."`

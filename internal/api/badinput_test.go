@@ -48,6 +48,8 @@ func TestBadInput(t *testing.T) {
 		"an array":                   {quote(`["` + name + `"]`), 422, "invalid", "#"},
 		"no body":                    {quote(``), 400, "invalid", ""},
 		"2 MB":                       {quote(`{"service": "` + strings.Repeat("a", 2<<20) + `"}`), 413, "too_large", ""},
+		"quote of another body":      {quote(`{"service": "driving_licence", "body": "` + name + `", "date": "2024-05-06", "inputs": {"action": "new", "channel": "online"}}`), 404, "not_found", "#/body"},
+		"quote known when":           {quote(`{"service": "driving_licence", "known": "` + name + `", "date": "2024-05-06", "inputs": {"action": "new", "channel": "online"}}`), 422, "invalid", "#/known"},
 		"bill of an unknown service": {bill(strings.Replace(fine("a-1"), "traffic_fine", name, 1)), 404, "not_found", "#/service"},
 		"bill of another body":       {bill(strings.Replace(fine("a-1"), "KBNN-HNI", name, 1)), 404, "not_found", "#/body"},
 		"bill with a bad input":      {bill(strings.Replace(fine("a-1"), "2025-06-10", name, 1)), 422, "invalid", "#/inputs/deadline"},

@@ -66,6 +66,9 @@ func (s sent) unsaid(detail, instead string) string {
 	return detail
 }
 
+// catalogued are the catalogue's own words in refusals of a quote: no input is called so.
+var catalogued = []string{"charge", "budget", "account"}
+
 // place says where a field of a refusal stands in the request.
 func (s sent) place(field string) Fault {
 	_, isField := s.fields[field]
@@ -76,7 +79,7 @@ func (s sent) place(field string) Fault {
 		return Fault{Pointer: "#/" + field}
 	case s.fields["bills"] != nil:
 		return Fault{Pointer: "#/bills"}
-	case s.fields["inputs"] != nil && field != "charge": // a charge is the catalogue's word, not an input
+	case s.fields["inputs"] != nil && !slices.Contains(catalogued, field):
 		return Fault{Pointer: "#/inputs/" + field}
 	}
 	return Fault{}

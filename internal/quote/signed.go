@@ -67,7 +67,7 @@ type Finding struct {
 
 // Check gives every reason not to take money by the quote at an instant; none where all is well.
 func (s *Signed) Check(at time.Time) []Finding {
-	var out []Finding
+	out := []Finding{}
 	find := func(wrong bool, code, format string, args ...any) {
 		if wrong {
 			out = append(out, Finding{code, fmt.Sprintf(format, args...)})

@@ -12,6 +12,7 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
 	"exchequer/internal/order"
+	"exchequer/internal/problem"
 	"exchequer/internal/web"
 )
 
@@ -120,5 +121,25 @@ func TestAPanicIsAPageAndALine(t *testing.T) {
 	p.hides(t, "out of order")
 	if !strings.Contains(log.String(), "out of order") || !strings.Contains(log.String(), "faults_test.go") {
 		t.Errorf("logged %q", log.String())
+	}
+}
+
+// refused is what the law says of every bill.
+type refused struct{}
+
+func (refused) Get(context.Context, authn.Actor, string) (bill.Bill, error) {
+	return bill.Bill{}, &problem.Error{Code: problem.Refused, Act: "Circular 1", Detail: "Circular 1 gives no amount", DetailVi: "Thông tư 1 không nêu số tiền"}
+}
+
+func TestWhatTheLawRefusesIsSaidInTheReadersLanguage(t *testing.T) {
+	site := httptest.NewServer(web.New(web.Deps{Bills: refused{}, Log: slog.New(slog.DiscardHandler)}))
+	defer site.Close()
+	for lang, want := range map[string]string{"vi": "Thông tư 1 không nêu số tiền", "en": "Circular 1 gives no amount"} {
+		resp, err := http.Get(site.URL + "/bills/" + newRef() + "?lang=" + lang)
+		p := (&rig{T: t}).read(resp, err)
+		if p.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: answered %d", lang, p.StatusCode)
+		}
+		p.shows(t, want)
 	}
 }

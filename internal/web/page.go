@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -31,7 +32,7 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, c temp
 	}
 }
 
-// fail shows what went wrong in the page's own words: a refusal's detail is English and for programs.
+// fail shows what went wrong in the page's own words: only what the law refuses is said in its own.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := s.judge(r, err)
 	s.show(w, r, status, faultPage(in(r.Context()), text))
@@ -48,6 +49,9 @@ func (s *server) judge(r *http.Request, err error) (int, string) {
 		return http.StatusConflict, t.busy
 	case problem.KeyReused:
 		return http.StatusConflict, t.stale
+	case problem.Refused: // by the law or by the catalogue, whose words are for people
+		refused, _ := errors.AsType[*problem.Error](err)
+		return http.StatusUnprocessableEntity, refused.In(t.lang)
 	case problem.Unavailable:
 		return http.StatusServiceUnavailable, t.unavailable
 	}

@@ -12,6 +12,7 @@ import (
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
 	"exchequer/internal/order"
+	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/reference"
 )
 
@@ -51,6 +52,15 @@ func TestABillShowsEachLineAndItsLaw(t *testing.T) {
 	english := r.get("/bills/" + b.Ref + "?lang=en")
 	english.shows(t, "Hanoi Power Corporation", "Decision 1279/QD-BCT", "Pay with VNPAY", `lang="en"`, " VND")
 	r.get("/bills/"+b.Ref).shows(t, "Pay with VNPAY") // the choice is remembered
+}
+
+// A bill from before quotes had words for their lines and a payee is shown by what it has.
+func TestABillOfBeforeIsStillShown(t *testing.T) {
+	r := newRig(t)
+	b := r.fine("d-1")
+	_, err := pgtest.Owner(t, r.pool).Exec(ctx, `UPDATE gateway.bill SET quote = (quote - 'payee' - 'budget' - 'currency' - 'revision' - 'known_since') #- '{lines,0,label}' WHERE ref = $1`, b.Ref)
+	r.must(err)
+	r.get("/bills/"+b.Ref).shows(t, ">"+b.Quote.Lines[0].Code+"<", "Kho bạc Nhà nước", "5.000.000 ₫", "Nộp qua VNPAY")
 }
 
 func TestTheBrowsersLanguageIsTaken(t *testing.T) {
