@@ -14,7 +14,6 @@ import (
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/jobs"
 	"exchequer/internal/order"
 	"exchequer/internal/publication"
@@ -25,7 +24,6 @@ import (
 	"exchequer/providers"
 	"exchequer/providers/all"
 	"exchequer/reconciliation"
-	"exchequer/schedules"
 )
 
 // partnerTimeout bounds one call to a provider or the bank.
@@ -56,7 +54,6 @@ type gateway struct {
 	ledger     *ledger.Ledger
 	catalog    *catalog.Catalog
 	calendar   *calendar.Calendar
-	schedules  *fee.Schedules
 	published  *publication.Store
 	keys       *sign.Keys
 	providers  map[string]providers.Provider
@@ -74,9 +71,6 @@ func newGateway(c gatewayConfig) (*gateway, error) {
 		return nil, err
 	}
 	if g.calendar, err = calendar.Vietnam(); err != nil {
-		return nil, err
-	}
-	if g.schedules, err = fee.Load(schedules.FS); err != nil {
 		return nil, err
 	}
 	g.published = publication.New(c.pool, c.clock)

@@ -12,7 +12,7 @@ import (
 // pages are the payer's pages.
 func (g *gateway) pages() http.Handler {
 	return web.New(web.Deps{
-		Bills: g.bills, Orders: g.orders, Attempts: g.orders, Keys: g.requests, Catalog: g.catalog, Services: g.schedules.Services(),
+		Bills: g.bills, Orders: g.orders, Attempts: g.orders, Keys: g.requests, Catalog: g.catalog, Law: g.published,
 		Providers: slices.Sorted(maps.Keys(g.providers)), PayOrigins: g.partners.payOrigins(), Clock: g.clock, Log: g.log,
 	})
 }

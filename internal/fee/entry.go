@@ -72,6 +72,14 @@ func (s *Schedules) Hash(service string) string {
 	return ""
 }
 
+// Name gives what the service is called, in both languages; empty for an unknown service.
+func (s *Schedules) Name(service string) Text {
+	if t := s.tariffs[service]; t != nil {
+		return Text(t.name)
+	}
+	return Text{}
+}
+
 // charges notes the charge keys of the component's lines. A rule without a known amount makes no line.
 func (c *component) charges(found map[string]bool) {
 	for _, v := range c.versions {

@@ -126,7 +126,7 @@ func TestRealEntries(t *testing.T) {
 		}
 	}
 	for _, one := range s.Services() {
-		if !slices.ContainsFunc(all, func(e fee.Entry) bool { return e.Of == one.Service }) || s.BodyKind(one.Service) != one.Body {
+		if !slices.ContainsFunc(all, func(e fee.Entry) bool { return e.Of == one.Service }) || s.BodyKind(one.Service) != one.Body || s.Name(one.Service).Vi != one.NameVi {
 			t.Errorf("%s has no entry, or another kind of body", one.Service)
 		}
 	}
@@ -145,7 +145,7 @@ func TestChargesCoverEveryLine(t *testing.T) {
 			t.Errorf("%s has the charges %v, not %v", service, got, want)
 		}
 	}
-	if s.BodyKind("no_such_service") != "" {
+	if s.BodyKind("no_such_service") != "" || s.Name("no_such_service") != (fee.Text{}) {
 		t.Error("an unknown service has a body")
 	}
 }

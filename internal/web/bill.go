@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -85,7 +84,11 @@ func (s *server) answerBill(w http.ResponseWriter, r *http.Request, b bill.Bill,
 
 func (s *server) viewBill(ctx context.Context, b bill.Bill) (billView, error) {
 	t := in(ctx)
-	v := billView{Bill: b, service: s.serviceName(t, b.Service), payee: s.payee(t, b), validThrough: t.day(lastDay(b.ValidUntil))}
+	service, err := s.serviceName(ctx, t, b.Service)
+	if err != nil {
+		return billView{}, err
+	}
+	v := billView{Bill: b, service: service, payee: s.payee(t, b), validThrough: t.day(lastDay(b.ValidUntil))}
 	switch {
 	case b.State == bill.Paid:
 		v.state, v.stateKind, v.explanation = t.statePaid, "good", t.paidText
@@ -100,7 +103,6 @@ func (s *server) viewBill(ctx context.Context, b bill.Bill) (billView, error) {
 		return v, nil
 	}
 	v.offer = s.offerOf(b)
-	var err error
 	v.held, err = s.holder(ctx, b.Ref)
 	return v, err
 }
@@ -108,15 +110,13 @@ func (s *server) viewBill(ctx context.Context, b bill.Bill) (billView, error) {
 // lastDay is the last day on which a bill holds: ValidUntil is the midnight after it.
 func lastDay(until time.Time) calendar.Date { return calendar.DayOf(until.Add(-time.Nanosecond)) }
 
-func (s *server) serviceName(t *words, key string) string {
-	i := slices.IndexFunc(s.Services, func(f fee.Service) bool { return f.Service == key })
-	switch {
-	case i < 0:
-		return key
-	case t.lang == "en":
-		return s.Services[i].NameEn
+// serviceName is what the published law calls the service.
+func (s *server) serviceName(ctx context.Context, t *words, key string) (string, error) {
+	law, err := s.Law.Current(ctx)
+	if err != nil {
+		return "", err
 	}
-	return s.Services[i].NameVi
+	return cmp.Or(law.Schedules.Name(key).In(t.lang), key), nil
 }
 
 // payee is who the bill says collects; older bills say it by the code alone.

@@ -77,7 +77,7 @@ func newRig(t *testing.T) *rig {
 	})
 	handler = r.withNotifications(web.New(web.Deps{
 		Bills: r.bills, Orders: r.orders, Attempts: r.orders, Keys: &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
-		Catalog: law.Catalog, Services: law.Schedules.Services(), Providers: []string{"vnpay"}, PayOrigins: []string{r.page.URL}, Clock: r.clock, Log: log,
+		Catalog: law.Catalog, Law: law, Providers: []string{"vnpay"}, PayOrigins: []string{r.page.URL}, Clock: r.clock, Log: log,
 	}))
 	jar, err := cookiejar.New(nil)
 	r.must(err)

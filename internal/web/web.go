@@ -21,8 +21,8 @@ import (
 	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
-	"exchequer/internal/fee"
 	"exchequer/internal/order"
+	"exchequer/internal/publication"
 )
 
 var (
@@ -58,6 +58,11 @@ type Keys interface {
 	Finish(ctx context.Context, key order.Key, lease time.Time, status int, answer []byte) error
 }
 
+// Law gives the law as it is published; *publication.Store is one.
+type Law interface {
+	Current(ctx context.Context) (*publication.Law, error)
+}
+
 // Deps is what the pages stand on. Every field but PayOrigins is required.
 type Deps struct {
 	Bills     Bills
@@ -65,8 +70,8 @@ type Deps struct {
 	Attempts  Attempts
 	Keys      Keys
 	Catalog   *catalog.Catalog
-	Services  []fee.Service // their names
-	Providers []string      // keys of those that are configured, in the order in which they are shown
+	Law       Law
+	Providers []string // keys of those that are configured, in the order in which they are shown
 	// PayOrigins are the origins (https://host:port) of the providers' pay pages. Browsers hold the redirect after a form
 	// to the policy too, along with those that follow it, so a provider that is missing here cannot be reached; with none
 	// given no origin is enforced.
