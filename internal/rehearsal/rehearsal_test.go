@@ -338,7 +338,7 @@ func TestADraftOfTheFutureIsRehearsedOnThePast(t *testing.T) {
 	r.says(lines, "e-1", "charged 107136, in_force 109120, under_draft 109120, difference 0, outcome same")
 }
 
-// TestWhatADraftTouches: a parameter touches every service that uses it.
+// TestWhatADraftTouches: a parameter touches every service that uses it, a share the service whose charge it shares out.
 func TestWhatADraftTouches(t *testing.T) {
 	inForce := whole(t)
 	for name, c := range map[string]struct {
@@ -349,6 +349,7 @@ func TestWhatADraftTouches(t *testing.T) {
 		"nothing":     {edit{"judicial_record.yaml", "service: judicial_record\n", "service: judicial_record\n"}, "", ""},
 		"a parameter": {salary("2430000"), insurance + " " + pension, "2025-10-01"},
 		"a tariff":    {tariff(), electricity, "2025-08-01"},
+		"a share":     {edit{"judicial_record_split.yaml", "service: judicial_record_split\n", "# shares\nservice: judicial_record_split\n"}, "judicial_record", ""},
 	} {
 		draft := whole(t, c.draft)
 		if got := strings.Join(rehearsal.Touched(inForce, draft), " "); got != c.services {
