@@ -42,10 +42,10 @@ func (c *counter) put(name, text string) string {
 	return path
 }
 
-// licence signs the quote of a driving licence of 3 June 2024, changed before.
+// licence signs the quote of a driving licence of 3 June 2025, changed before.
 func (c *counter) licence(change func(*quote.Quote)) string {
 	c.Helper()
-	q, err := quote.Make(quotetest.Bundled(c).Law, quote.Request{Service: "driving_licence", Body: "CSGT-C08", Date: calendar.MustDate("2024-06-03"),
+	q, err := quote.Make(quotetest.Bundled(c).Law, quote.Request{Service: "driving_licence", Body: "CSGT-C08", Date: calendar.MustDate("2025-06-03"),
 		Inputs: []byte(`{"channel":"online","action":"exchange"}`)})
 	if err != nil {
 		c.Fatal(err)
@@ -76,14 +76,14 @@ func TestASignedQuoteIsCheckedAtACounter(t *testing.T) {
 		status int
 		says   string
 	}{
-		"on its day":          {[]string{good, "--keys", keys, "--at", "2024-06-03"}, 0, "115,000"},
-		"in Vietnamese":       {[]string{good, "--keys", keys, "--at", "2024-06-03", "--lang", "vi"}, 0, "Cục Cảnh sát giao thông"},
-		"its last second":     {[]string{good, "--keys", keys, "--at", "2024-07-03T23:59:59+07:00"}, 0, "can be paid until 2024-07-04T00:00:00+07:00"},
-		"a second later":      {[]string{good, "--keys", keys, "--at", "2024-07-04T00:00:00+07:00"}, 1, "expired"},
+		"on its day":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "115,000"},
+		"in Vietnamese":       {[]string{good, "--keys", keys, "--at", "2025-06-03", "--lang", "vi"}, 0, "Cục Cảnh sát giao thông"},
+		"its last second":     {[]string{good, "--keys", keys, "--at", "2025-07-03T23:59:59+07:00"}, 0, "can be paid until 2025-07-04T00:00:00+07:00"},
+		"a second later":      {[]string{good, "--keys", keys, "--at", "2025-07-04T00:00:00+07:00"}, 1, "expired"},
 		"now":                 {[]string{good, "--keys", keys}, 1, "expired"},
-		"before its day":      {[]string{good, "--keys", keys, "--at", "2024-06-02"}, 1, "not_yet"},
-		"one đồng more":       {[]string{c.put("more", c.licence(func(q *quote.Quote) { q.TotalVND++ })), "--keys", keys, "--at", "2024-06-03"}, 1, "add up to 115000"},
-		"a budget line gone":  {[]string{c.put("gone", c.licence(func(q *quote.Quote) { q.Budget = q.Budget[1:] })), "--keys", keys, "--at", "2024-06-03"}, 1, "budget"},
+		"before its day":      {[]string{good, "--keys", keys, "--at", "2025-06-02"}, 1, "not_yet"},
+		"one đồng more":       {[]string{c.put("more", c.licence(func(q *quote.Quote) { q.TotalVND++ })), "--keys", keys, "--at", "2025-06-03"}, 1, "add up to 115000"},
+		"a budget line gone":  {[]string{c.put("gone", c.licence(func(q *quote.Quote) { q.Budget = q.Budget[1:] })), "--keys", keys, "--at", "2025-06-03"}, 1, "budget"},
 		"somebody else's":     {[]string{c.put("other", newCounter(t).licence(nil)), "--keys", keys}, 2, "no key of that id"},
 		"changed by a letter": {[]string{c.put("letter", strings.Replace(c.licence(nil), ".", ".A", 1)), "--keys", keys}, 2, "not accepted"},
 		"no quote":            {[]string{c.put("text", "115000"), "--keys", keys}, 2, "not accepted"},
@@ -127,10 +127,10 @@ func TestTheCheckOfAQuoteIsOneDocument(t *testing.T) {
 		}
 		return d
 	}
-	if d := read(0, good, "--keys", server.URL+"/jwks.json", "--at", "2024-06-03"); !*d.OK || d.Quote.TotalVND != 115_000 || d.Findings == nil || d.Quote.Payee.Book != "BCA" {
+	if d := read(0, good, "--keys", server.URL+"/jwks.json", "--at", "2025-06-03"); !*d.OK || d.Quote.TotalVND != 115_000 || d.Findings == nil || d.Quote.Payee.Book != "BCA" {
 		t.Errorf("%+v", d)
 	}
-	if d := read(1, good, "--keys", server.URL+"/jwks.json", "--at", "2025-06-03"); *d.OK || len(d.Findings) != 1 || d.Findings[0].Code != "expired" {
+	if d := read(1, good, "--keys", server.URL+"/jwks.json", "--at", "2025-08-03"); *d.OK || len(d.Findings) != 1 || d.Findings[0].Code != "expired" {
 		t.Errorf("%+v", d)
 	}
 	for _, path := range []string{"/gone", "/elsewhere"} {
@@ -143,11 +143,11 @@ func TestTheCheckOfAQuoteIsOneDocument(t *testing.T) {
 func TestWhatCannotBeSignedIsRefusedBeforeAnythingStarts(t *testing.T) {
 	for says, args := range map[string][]string{
 		"--body: goes with --sign":           {"--body", "CSGT-C08"},
-		"--known: what was known before":     {"--sign", "--known", "2024-06-03"},
+		"--known: what was known before":     {"--sign", "--known", "2025-06-03"},
 		"--on: \"2024-02-30\" is not a date": {"--sign", "--on", "2024-02-30"},
 	} {
 		var out, errs bytes.Buffer
-		args = append([]string{"fees", "quote", "--service", "driving_licence", "--on", "2024-06-03", "--json"}, args...)
+		args = append([]string{"fees", "quote", "--service", "driving_licence", "--on", "2025-06-03", "--json"}, args...)
 		if status := execute(t.Context(), args, &out, &errs); status != 2 || !strings.Contains(errs.String(), says) || !strings.Contains(out.String(), `"invalid"`) {
 			t.Errorf("%v ended with %d: %s%s", args, status, &out, &errs)
 		}

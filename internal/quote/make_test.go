@@ -138,9 +138,6 @@ func TestEveryGoldenCaseCanBePaid(t *testing.T) {
 			if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == problem.Refused && p.Act != "" {
 				continue // the act leaves the shares open
 			}
-			if problem.CodeOf(err) == problem.NotFound {
-				continue
-			}
 			if err != nil {
 				t.Errorf("%s %s on %s at %s: %v", row[0], r.Service, r.Date, body.Code, err)
 				continue
@@ -152,7 +149,8 @@ func TestEveryGoldenCaseCanBePaid(t *testing.T) {
 			made++
 		}
 	}
-	if made < 20 {
+	t.Logf("%d quotes", made)
+	if made < 80 {
 		t.Errorf("only %d quotes were made", made)
 	}
 }
