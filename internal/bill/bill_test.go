@@ -316,6 +316,27 @@ func TestTextThatCannotBeKeptIsRefused(t *testing.T) {
 	}
 }
 
+// Binh Duong became part of Ho Chi Minh City on 1 July 2025.
+func TestABodyThatMergedIssuesNothingMore(t *testing.T) {
+	r := newRig(t)
+	r.clock.at = calendar.MustDate("2025-06-28").At(9 * time.Hour)
+	q := fine("2025-06-28", `{"fine": 900}`)
+	q.Body = "KBNN-BDG"
+	made := r.issue(q)
+	r.clock.at = calendar.MustDate("2025-07-03").At(9 * time.Hour)
+	if again := r.issue(q); again.Ref != made.Ref || again.Expired(r.clock.at) || again.Book != "BDG" {
+		t.Errorf("its bill is no longer what it was: %+v", again)
+	}
+	q.SourceRef = "d-2"
+	r.refuses(q, problem.Refused, "successor KBNN-HCM") // not for a day when it still collected either
+	q.Date = calendar.MustDate("2025-07-03")
+	r.refuses(q, problem.Refused, "successor KBNN-HCM")
+	q.Body = "KBNN-HCM"
+	if b := r.issue(q); b.Book != "HCM" {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestWhoMayIssue(t *testing.T) {
 	r := newRig(t)
 	q := fine("2025-06-02", `{"fine": 1}`)
