@@ -42,14 +42,3 @@ func (c *Catalog) PayTo(body, budget string, on calendar.Date) (Account, error) 
 	}
 	return Account{}, problem.AtField(problem.Refused, "account", "no account %s of %s or of a successor is open on %s: enter it in the catalogue", code, body, on)
 }
-
-// Accounts lists the accounts of a body, closed ones included.
-func (c *Catalog) Accounts(body string) []Account {
-	var out []Account
-	for _, a := range c.accounts.values() {
-		if a.Body == body {
-			out = append(out, a)
-		}
-	}
-	return out
-}

@@ -33,7 +33,7 @@ func (c *Catalog) CheckAgainst(law *fee.Schedules) error {
 
 func (c *Catalog) checkCharges(f *faults, law *fee.Schedules, p Procedure) {
 	for _, code := range law.Charges(p.Service) {
-		charge, err := c.Charge(code)
+		charge, err := c.charge(code)
 		switch {
 		case err != nil:
 			f.add(c.charges.file, 0, "charge", "the charge %s of %s is missing", code, p.Service)

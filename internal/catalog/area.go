@@ -21,17 +21,6 @@ type succession struct {
 	On  calendar.Date
 }
 
-// Areas lists the areas that exist on a day.
-func (c *Catalog) Areas(on calendar.Date) []Area {
-	var out []Area
-	for _, a := range c.areas.values() {
-		if a.Covers(on) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 // AreaOn finds the area to which, on a day, the area belongs that had the code on an earlier day. NotFound when no area
 // had the code then, or what became of it is not entered.
 func (c *Catalog) AreaOn(code string, then, on calendar.Date) (Area, error) {

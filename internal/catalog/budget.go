@@ -55,8 +55,8 @@ type regime struct {
 	Period
 }
 
-// Charge finds a charge by code; NotFound when there is none.
-func (c *Catalog) Charge(code string) (Charge, error) {
+// charge finds a charge by code; NotFound when there is none.
+func (c *Catalog) charge(code string) (Charge, error) {
 	if ch, ok := c.charges.last(code); ok {
 		return ch, nil
 	}
@@ -65,7 +65,7 @@ func (c *Catalog) Charge(code string) (Charge, error) {
 
 // SplitOf gives the service whose schedule shares a charge out, "" where it stays whole; NotFound for an unknown charge.
 func (c *Catalog) SplitOf(charge string) (service string, err error) {
-	ch, err := c.Charge(charge)
+	ch, err := c.charge(charge)
 	return ch.Split, err
 }
 
