@@ -64,16 +64,17 @@ type gateway struct {
 	settlement *settlement.Service
 }
 
-func newGateway(c gatewayConfig) (*gateway, error) {
-	g := &gateway{gatewayConfig: c, ledger: ledger.New(c.pool, c.clock.Now)}
+// newGateway composes a gateway on the books, contracts and collection account as they are published now: a program
+// follows later ones of these when it is started again. Tariffs, bodies and accounts it asks for anew each time.
+func newGateway(ctx context.Context, c gatewayConfig) (*gateway, error) {
+	g := &gateway{gatewayConfig: c, ledger: ledger.New(c.pool, c.clock.Now), published: publication.New(c.pool, c.clock)}
 	var err error
-	if g.catalog, err = catalog.Default(); err != nil {
+	if g.catalog, err = g.published.Catalog(ctx); err != nil {
 		return nil, err
 	}
 	if g.calendar, err = calendar.Vietnam(); err != nil {
 		return nil, err
 	}
-	g.published = publication.New(c.pool, c.clock)
 	if g.keys, err = sign.OpenKeys(filepath.Join(c.stateDir, "keys")); err != nil {
 		return nil, err
 	}

@@ -8,12 +8,13 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
-	"exchequer/internal/catalog"
 	"exchequer/internal/jobs"
+	"exchequer/internal/publication"
 	"exchequer/internal/story"
 )
 
@@ -55,7 +56,7 @@ func (c runCmd) Run(ctx context.Context, e *environment) error {
 	}
 	defer l.Close()
 	portal := "http://" + l.Addr().String()
-	sims, err := c.simulators(ctx, v, portal, clock, e)
+	sims, err := c.simulators(ctx, v, pool, portal, clock, e)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (c runCmd) Run(ctx context.Context, e *environment) error {
 			e.log.Error("the simulators did not stop cleanly", "error", err)
 		}
 	}()
-	g, err := newGateway(gatewayConfig{
+	g, err := newGateway(ctx, gatewayConfig{
 		pool: pool, clock: clock, partners: sims.partners(portal), stateDir: v.stateDir, redisURL: v.redis, timing: storyTiming(), log: e.log,
 	})
 	if err != nil {
@@ -95,8 +96,8 @@ func (c runCmd) address() string {
 	return "localhost:8080"
 }
 
-func (c runCmd) simulators(ctx context.Context, v *servers, portal string, clock *story.Clock, e *environment) (*simulators, error) {
-	cat, err := catalog.Default()
+func (c runCmd) simulators(ctx context.Context, v *servers, pool *pgxpool.Pool, portal string, clock *story.Clock, e *environment) (*simulators, error) {
+	cat, err := publication.New(pool, clock).Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}

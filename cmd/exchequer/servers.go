@@ -165,5 +165,5 @@ func newCommandGateway(ctx context.Context, s settings, v *servers, pool *pgxpoo
 	if _, err := v.beginLaw(ctx, pool, clock, log); err != nil {
 		return nil, err
 	}
-	return newGateway(gatewayConfig{pool: pool, clock: clock, partners: p, stateDir: v.stateDir, redisURL: v.redis, timing: defaultTiming(), log: log})
+	return newGateway(ctx, gatewayConfig{pool: pool, clock: clock, partners: p, stateDir: v.stateDir, redisURL: v.redis, timing: defaultTiming(), log: log})
 }

@@ -68,6 +68,9 @@ func TestWhatADraftChangesInTheCatalogue(t *testing.T) {
 	if err != nil || currentErr != nil || len(law.Catalog.Procedures()) != 2 {
 		t.Errorf("%v, %v", err, currentErr)
 	}
+	if c, err := publication.New(w.pool, w.clock).Catalog(t.Context()); err != nil || len(c.Procedures()) != 2 {
+		t.Errorf("a program that starts now gets %v, %v", c, err)
+	}
 	renamed := strings.Replace(string(published[name]), "Giấy phép", "Giấy phép lái xe", 1)
 	d, err = w.Draft(t.Context(), lan, publication.Documents{name: []byte(renamed)})
 	if err != nil || len(d.Changes) != 3 || !d.Changes[0].Past {

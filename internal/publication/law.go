@@ -36,9 +36,13 @@ func (s *Store) Current(ctx context.Context) (*Law, error) {
 		return nil, err
 	}
 	if e.revision == 0 {
-		return nil, problem.New(problem.Unavailable, "no law is published here yet, run: exchequer migrate")
+		return nil, errNothingPublished()
 	}
 	return s.law(ctx, e)
+}
+
+func errNothingPublished() error {
+	return problem.New(problem.Unavailable, "no law is published here yet, run: exchequer migrate")
 }
 
 // KnownAt gives what was known at an instant; at one to come, what is known so far. NotFound before the first publication.
@@ -52,6 +56,19 @@ func (s *Store) KnownAt(ctx context.Context, at time.Time) (*Law, error) {
 		return nil, problem.AtField(problem.NotFound, "known", "nothing was published before %s", at.UTC().Format(time.RFC3339))
 	}
 	return s.law(ctx, e)
+}
+
+// Catalog gives the catalogue as it is published now, without compiling the schedules: a program starts with it.
+// Unavailable before the first publication.
+func (s *Store) Catalog(ctx context.Context) (*catalog.Catalog, error) {
+	e, docs, err := s.published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e.revision == 0 {
+		return nil, errNothingPublished()
+	}
+	return catalog.Parse(docs.under(catalogFolder))
 }
 
 // LawWith gives the current law with some documents in place of those of their names, unpublished. Invalid, with file,

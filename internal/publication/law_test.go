@@ -77,6 +77,8 @@ func TestBeforeAnythingIsPublished(t *testing.T) {
 	s := publication.New(pgtest.New(t), &clock{at: time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)})
 	_, err := s.Current(t.Context())
 	wants(t, "current", err, problem.Unavailable, "exchequer migrate")
+	_, err = s.Catalog(t.Context())
+	wants(t, "catalogue", err, problem.Unavailable, "exchequer migrate")
 	_, err = s.KnownAt(t.Context(), time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))
 	wants(t, "known", err, problem.NotFound, "2099")
 	_, err = s.Draft(t.Context(), lan, lawOf(t, tariff("2020-01-01 100000")))
