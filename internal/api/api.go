@@ -1,4 +1,4 @@
-// Package api is the JSON transport of Exchequer: quotes, bills, orders, attempts, the providers' notifications, health
+// Package api is the JSON transport of Exchequer: tariffs and their drafts, quotes, bills, orders, attempts, the providers' notifications, health
 // and metrics.
 //
 // It owns the shapes of requests and answers, the map from a refusal's code to an HTTP status, request ids and the
@@ -75,9 +75,32 @@ type Signer interface {
 	Public() *sign.KeySet
 }
 
+// Versions tells what is published of the law, from when and since when; *publication.Store is one.
+type Versions interface {
+	Versions(ctx context.Context, q publication.VersionsQuery) ([]publication.Version, error)
+}
+
+// Drafts shows changes of the law that somebody wants published; *publication.Store is one.
+type Drafts interface {
+	Get(ctx context.Context, actor authn.Actor, id int64) (publication.Draft, error)
+	List(ctx context.Context, actor authn.Actor, state publication.State) ([]publication.Draft, error)
+	Texts(ctx context.Context, actor authn.Actor, id int64) (publication.Documents, error)
+}
+
+// Drafting changes the law, by two persons; *publication.Store is one.
+type Drafting interface {
+	Draft(ctx context.Context, actor authn.Actor, docs publication.Documents) (publication.Draft, error)
+	Propose(ctx context.Context, actor authn.Actor, id int64) (publication.Draft, error)
+	Approve(ctx context.Context, actor authn.Actor, id int64) (publication.Draft, error)
+	Reject(ctx context.Context, actor authn.Actor, id int64, reason string) (publication.Draft, error)
+}
+
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
 	Law           Law
+	Versions      Versions
+	Drafts        Drafts
+	Drafting      Drafting
 	Bills         Bills
 	Orders        Orders
 	Inbox         Inbox
@@ -114,6 +137,8 @@ func New(d Deps) http.Handler {
 	api := humachi.New(r, description())
 	api.UseMiddleware(s.onlyJSON(api), s.authenticate(api))
 
+	s.tariffs(api)
+	s.drafts(api)
 	s.quotes(api)
 	s.bills(api)
 	s.orders(api)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -90,14 +91,23 @@ func (s *server) lawOf(ctx context.Context, known string) (*publication.Law, err
 	if known == "" {
 		return s.Law.Current(ctx)
 	}
-	at, err := calendar.ParseInstant(known)
+	at, err := s.readKnown(known)
 	if err != nil {
-		return nil, problem.AtField(problem.Invalid, "known", "give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
-	}
-	if calendar.DayOf(at).After(calendar.DayOf(s.Clock.Now())) {
-		return nil, problem.AtField(problem.Invalid, "known", "lies ahead: what will be known then is not known yet")
+		return nil, err
 	}
 	return s.Law.KnownAt(ctx, at)
+}
+
+// readKnown reads an instant, or the end of a day in Vietnam, up to today.
+func (s *server) readKnown(known string) (time.Time, error) {
+	at, err := calendar.ParseInstant(known)
+	if err != nil {
+		return at, problem.AtField(problem.Invalid, "known", "give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
+	}
+	if calendar.DayOf(at).After(calendar.DayOf(s.Clock.Now())) {
+		return at, problem.AtField(problem.Invalid, "known", "lies ahead: what will be known then is not known yet")
+	}
+	return at, nil
 }
 
 func readDate(text string) (calendar.Date, error) {

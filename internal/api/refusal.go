@@ -28,7 +28,7 @@ var detailOfStatus = map[int]string{
 	http.StatusUnsupportedMediaType:  "send the body as application/json",
 	http.StatusNotAcceptable:         "answers are application/json: accept it",
 	http.StatusRequestTimeout:        "the body did not arrive in time: send it again",
-	http.StatusRequestEntityTooLarge: fmt.Sprintf("the body is over %d bytes: send a smaller one", maxBody),
+	http.StatusRequestEntityTooLarge: "the body is too large: send a smaller one",
 }
 
 // refusal builds the refusals that the framework makes by itself (checks against the schema), from its own words only:
@@ -46,6 +46,9 @@ func refusal(h huma.Context, status int, _ string, errs ...error) huma.StatusErr
 		return newProblem(ctx, problem.Internal, "something went wrong here: report the instance of this document")
 	}
 	detail, faults := detailOfStatus[status], faultsOf(errs)
+	if h != nil && status == http.StatusRequestEntityTooLarge {
+		detail = fmt.Sprintf("the body is over %d bytes: send a smaller one", h.Operation().MaxBodyBytes)
+	}
 	if detail == "" {
 		detail = fmt.Sprintf("%d things are wrong with the request: errors names them", len(faults))
 	}

@@ -105,8 +105,9 @@ func newRig(t *testing.T) *rig {
 		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: "https://portal.example/return", Log: log,
 	})
+	store := publication.New(r.pool, r.clock)
 	r.deps = api.Deps{
-		Law: law, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
+		Law: law, Versions: store, Drafts: store, Drafting: store, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
 		Signer:        keys,
 		Issuer:        issuer,

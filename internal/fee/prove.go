@@ -80,14 +80,20 @@ type Service struct {
 	ScheduleHash string  `json:"schedule_hash"`
 }
 
-// Input describes one input of a service.
+// Input describes one input of a service. Min and Max are those that are plain numbers; a quote also holds an input to
+// bounds that follow from the law of its day.
 type Input struct {
-	Name     string   `json:"name"`
-	LabelVi  string   `json:"label_vi"`
-	LabelEn  string   `json:"label_en"`
-	Type     string   `json:"type"` // decimal, int, date, enum, bool
-	Required bool     `json:"required"`
-	Values   []string `json:"values,omitempty"` // of an enum
+	Name        string   `json:"name"`
+	LabelVi     string   `json:"label_vi"`
+	LabelEn     string   `json:"label_en"`
+	Type        string   `json:"type"` // decimal, int, date, enum, set, bool
+	Required    bool     `json:"required"`
+	Values      []string `json:"values,omitempty"` // of an enum or a set
+	Default     string   `json:"default,omitempty"`
+	DefaultFrom string   `json:"default_from,omitempty"` // `date`, the day of the quote, or the input whose date it takes
+	Min         string   `json:"min,omitempty"`
+	Max         string   `json:"max,omitempty"`
+	Places      int32    `json:"places,omitempty"` // decimal places that a decimal may have
 }
 
 // Services lists the loaded schedules in the order of their names.
@@ -97,10 +103,30 @@ func (s *Schedules) Services() []Service {
 		t := s.tariffs[name]
 		one := Service{Service: name, NameVi: t.name.Vi, NameEn: t.name.En, Body: t.body, Examples: len(t.examples), ScheduleHash: t.hash}
 		for i := range t.inputs {
-			in := &t.inputs[i]
-			one.Inputs = append(one.Inputs, Input{in.name, in.label.Vi, in.label.En, in.kind.String(), in.required, slices.Clone(in.allowed)})
+			one.Inputs = append(one.Inputs, t.declared(&t.inputs[i]))
 		}
 		out = append(out, one)
+	}
+	return out
+}
+
+func (t *tariff) declared(in *input) Input {
+	out := Input{Name: in.name, LabelVi: in.label.Vi, LabelEn: in.label.En, Type: in.kind.String(), Required: in.required,
+		Values: slices.Clone(in.allowed), Places: in.places}
+	if in.preset != nil {
+		out.Default = in.preset.written()
+	}
+	switch {
+	case in.presetBy == fromRequest:
+		out.DefaultFrom = "date"
+	case in.presetBy >= 0:
+		out.DefaultFrom = t.inputs[in.presetBy].name
+	}
+	if in.min != nil {
+		out.Min = in.min.String()
+	}
+	if in.max != nil {
+		out.Max = in.max.String()
 	}
 	return out
 }

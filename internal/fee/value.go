@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
 	"exchequer/internal/calendar"
 )
 
@@ -80,6 +82,19 @@ func (v *value) cel() ref.Val {
 // equals compares two values of one input.
 func (v *value) equals(o *value) bool {
 	return v.dec.compare(o.dec) == 0 && v.date == o.date && v.text == o.text && v.yes == o.yes && slices.Equal(v.texts, o.texts)
+}
+
+// written is the value as a caller or a schedule writes it.
+func (v *value) written() string {
+	switch v.kind {
+	case kindDecimal, kindInt:
+		return v.dec.String()
+	case kindDate:
+		return v.date.String()
+	case kindSet:
+		return strings.Join(v.texts, ",")
+	}
+	return v.text
 }
 
 // sizes tells CEL's cost estimate that no text and no list of ours is long: an enum's values are short and few.

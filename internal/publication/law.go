@@ -162,13 +162,21 @@ func (s *Store) keep(law *Law) {
 func compile(docs Documents) (*Law, error) {
 	schedules, feeErr := fee.Compile(docs.under(feeFolder))
 	tables, catalogErr := catalog.Parse(docs.under(catalogFolder))
-	if err := errors.Join(feeErr, catalogErr); err != nil {
+	if err := errors.Join(feeErr, withoutField(catalogErr)); err != nil {
 		return nil, problem.AtField(problem.Invalid, "documents", "%v", err)
 	}
 	if err := tables.CheckAgainst(schedules); err != nil {
-		return nil, problem.AtField(problem.Invalid, "documents", "%v", err)
+		return nil, problem.AtField(problem.Invalid, "documents", "%v", withoutField(err))
 	}
 	return &Law{Schedules: schedules, Catalog: tables}, nil
+}
+
+// withoutField gives a fault of the catalogue by its text alone, which names the document.
+func withoutField(err error) error {
+	if p, ok := errors.AsType[*problem.Error](err); ok {
+		return errors.New(p.Detail)
+	}
+	return err
 }
 
 // queryer is the pool or a transaction.
