@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
 	"exchequer/internal/quote"
@@ -107,23 +108,27 @@ func (c feesVerifyCmd) verify(ctx context.Context) (verified, error) {
 }
 
 func (c feesVerifyCmd) tell(w io.Writer, v verified) {
-	q := v.Quote
-	fmt.Fprintf(w, "%s on %s, signed by %s\n", q.Service, q.Date, q.Issuer)
-	if q.Bill != "" {
-		fmt.Fprintf(w, "bill %s\n", q.Bill)
+	q, say := v.Quote, func(vi, en string, args ...any) {
+		fmt.Fprintf(w, fee.Text{Vi: vi, En: en}.In(c.Lang)+"\n", args...)
 	}
-	fmt.Fprintf(w, "payee %s, %s\nlaw as known since %s, revision %d\n\n", q.Payee.Body, q.Payee.Name.In(c.Lang), inVietnam(q.KnownSince), q.Revision)
+	say("%s ngày %s, do %s ký", "%s on %s, signed by %s", q.Service, q.Date, q.Issuer)
+	if q.Bill != "" {
+		say("khoản phải nộp %s", "bill %s", q.Bill)
+	}
+	say("nơi nhận tiền: %s, %s", "payee: %s, %s", q.Payee.Body, q.Payee.Name.In(c.Lang))
+	say("theo pháp luật được biết từ %s, lần công bố %d\n", "by the law as known since %s, revision %d\n", inVietnam(q.KnownSince), q.Revision)
 	tellLines(w, &q.Quote.Quote, c.Lang, false)
-	fmt.Fprint(w, "\nbudget line\t"+heads("amount")+"charge\tpart\taccount\n")
+	say("\nmục ngân sách\t%*s\tkhoản thu\tphần\ttài khoản", "\nbudget line\t%*s\tcharge\tpart\taccount", amountWidth, fee.Text{Vi: "số tiền", En: "amount"}.In(c.Lang))
 	for _, b := range q.Budget {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Budget, plain(b.Amount), b.Charge, b.Part, b.Account)
+		account := q.Payee.Account(b.Account)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s (%s)\n", b.Budget, plain(b.Amount), b.Charge, b.Part, account.Number, account.At)
 	}
 	fmt.Fprintln(w)
 	for _, f := range v.Findings {
 		fmt.Fprintf(w, "%s\t%s\n", f.Code, f.Detail)
 	}
 	if v.OK {
-		fmt.Fprintf(w, "%s can be paid until %s\n", money.Format(q.TotalVND, c.Lang), inVietnam(time.Unix(q.Expires, 0)))
+		say("có thể nộp %s trước %s", "%s can be paid until %s", money.Format(q.TotalVND, c.Lang), inVietnam(time.Unix(q.Expires, 0)))
 	}
 }
 

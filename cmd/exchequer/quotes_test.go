@@ -78,7 +78,7 @@ func TestASignedQuoteIsCheckedAtACounter(t *testing.T) {
 	}{
 		"on its day":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "115,000"},
 		"in Vietnamese":       {[]string{good, "--keys", keys, "--at", "2025-06-03", "--lang", "vi"}, 0, "Cục Cảnh sát giao thông"},
-		"its last second":     {[]string{good, "--keys", keys, "--at", "2025-07-03T23:59:59+07:00"}, 0, "can be paid until 2025-07-04T00:00:00+07:00"},
+		"its last second":     {[]string{good, "--keys", keys, "--at", "2025-07-03T23:59:59+07:00"}, 0, "115,000 VND can be paid until 2025-07-04T00:00:00+07:00"},
 		"a second later":      {[]string{good, "--keys", keys, "--at", "2025-07-04T00:00:00+07:00"}, 1, "expired"},
 		"now":                 {[]string{good, "--keys", keys}, 1, "expired"},
 		"before its day":      {[]string{good, "--keys", keys, "--at", "2025-06-02"}, 1, "not_yet"},

@@ -148,8 +148,7 @@ func (s *sharing) add(l BudgetLine) error {
 	}
 	l.Budget, l.Chapter, l.SubItem, l.Area, l.Account = line.Budget, line.Chapter, line.SubItem, line.Area, account.Code
 	s.quote.Budget = append(s.quote.Budget, l)
-	payee := &s.quote.Payee
-	if !payee.has(account.Code) {
+	if payee := &s.quote.Payee; payee.Account(account.Code) == (Account{}) {
 		payee.Accounts = append(payee.Accounts, Account{Code: account.Code, Body: account.Body, Kind: account.Kind, Number: account.Number, At: account.At})
 	}
 	return nil

@@ -12,6 +12,7 @@ package quote
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"exchequer/internal/calendar"
@@ -47,6 +48,15 @@ type Payee struct {
 	Book     string    `json:"book"`
 	Name     fee.Text  `json:"name"`
 	Accounts []Account `json:"accounts"`
+}
+
+// Account finds an account by its code; an empty one where the payee has none of it.
+func (p Payee) Account(code string) Account {
+	i := slices.IndexFunc(p.Accounts, func(a Account) bool { return a.Code == code })
+	if i < 0 {
+		return Account{}
+	}
+	return p.Accounts[i]
 }
 
 // Account is an account of the payee, or of the body that took its place.

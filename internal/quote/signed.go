@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"exchequer/internal/calendar"
 	"exchequer/internal/money"
 	"exchequer/internal/sign"
 )
@@ -73,8 +74,8 @@ func (s *Signed) Check(at time.Time) []Finding {
 			out = append(out, Finding{code, fmt.Sprintf(format, args...)})
 		}
 	}
-	find(at.Unix() >= s.Expires, "expired", "it held until %s: ask for a new one", time.Unix(s.Expires, 0).UTC().Format(time.RFC3339))
-	find(at.Unix() < s.NotBefore, "not_yet", "it holds from %s on", time.Unix(s.NotBefore, 0).UTC().Format(time.RFC3339))
+	find(at.Unix() >= s.Expires, "expired", "it held until %s: ask for a new one", inVietnam(s.Expires))
+	find(at.Unix() < s.NotBefore, "not_yet", "it holds from %s on", inVietnam(s.NotBefore))
 	var lines, budget int64
 	left := map[string]int64{}
 	for _, l := range s.Lines {
@@ -85,7 +86,7 @@ func (s *Signed) Check(at time.Time) []Finding {
 		budget += b.Amount
 		left[b.Charge] -= b.Amount
 		find(b.Amount < 0, "budget", "budget line %s of %s is %d", b.Budget, b.Charge, b.Amount)
-		find(!s.Payee.has(b.Account), "account", "budget line %s of %s goes to the account %s, which is not among the payee's", b.Budget, b.Charge, b.Account)
+		find(s.Payee.Account(b.Account) == (Account{}), "account", "budget line %s of %s goes to the account %s, which is not among the payee's", b.Budget, b.Charge, b.Account)
 	}
 	find(lines != s.TotalVND, "lines", "the lines add up to %d, the total is %d", lines, s.TotalVND)
 	find(budget != s.TotalVND, "budget", "the budget lines add up to %d, the total is %d", budget, s.TotalVND)
@@ -95,6 +96,7 @@ func (s *Signed) Check(at time.Time) []Finding {
 	return out
 }
 
-func (p Payee) has(account string) bool {
-	return slices.ContainsFunc(p.Accounts, func(a Account) bool { return a.Code == account })
+// inVietnam writes a NumericDate as the clocks there show it.
+func inVietnam(seconds int64) string {
+	return time.Unix(seconds, 0).In(calendar.Zone).Format(time.RFC3339)
 }
