@@ -95,6 +95,7 @@ var (
 
 // graduatedRule gives the rule of a version that applies; the loader saw to it that it is graduated.
 func (c *component) graduatedRule(r *run, version int) (*rule, error) {
+	r.tariff.asked(c.slot, version)
 	v := &c.versions[version]
 	if v.unknown != (Text{}) {
 		return nil, notOnFile(c.called(), v.act, v.unknown)

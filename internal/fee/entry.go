@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"exchequer/internal/calendar"
 )
@@ -21,14 +22,28 @@ type Entry struct {
 	Name        Text          // of the version
 	From, To    calendar.Date // both included; To is zero for an open end
 	Act         Text
-	Unknown     bool // no amount is on file: who asks is refused
-	Provisional bool // an amount of it rests on evidence that is not yet certain
-	Optional    bool // outside the component's versions there is no such line: its days may end
+	Unknown     bool     // no amount is on file: who asks is refused
+	Provisional bool     // an amount of it rests on evidence that is not yet certain
+	Optional    bool     // outside the component's versions there is no such line: its days may end
+	Charges     []string // the charge keys of its lines, those of an amount that is not on file among them; none of a parameter
+
+	// Proved: an example on one of its days asked for it, of its own schedule, or of one that uses the parameter.
+	Proved bool
 
 	// Digest is the SHA-256, in hex, of what the entry says: all that can change an amount, an act or a mark, and with
 	// it the inputs and parameters that the entry names. Comments, layout and labels are not in it; nor are From and To,
 	// which may change because another version follows, and the values of parameters, which have entries of their own.
 	Digest string
+}
+
+// choice is a version that a case came to: of a component or parameter, by its slot in the tariff.
+type choice struct{ slot, version int }
+
+// asked notes a version that an example came to.
+func (t *tariff) asked(slot, version int) {
+	if t.proof != nil && version != none {
+		t.proof[choice{slot, version}] = true
+	}
 }
 
 // Entries lists what the law on file says and from when: first the services in the order of their names, each with its
@@ -72,6 +87,22 @@ func (s *Schedules) Hash(service string) string {
 	return ""
 }
 
+// Documents names the documents that quotes of the service rest on: its own, then those of the parameters it uses; none for
+// an unknown service.
+func (s *Schedules) Documents(service string) []string {
+	t := s.tariffs[service]
+	if t == nil {
+		return nil
+	}
+	out := []string{service + ".yaml"}
+	for _, u := range t.uses {
+		if !slices.Contains(out, u.parameter.file) {
+			out = append(out, u.parameter.file)
+		}
+	}
+	return out
+}
+
 // Name gives what the service is called, in both languages; empty for an unknown service.
 func (s *Schedules) Name(service string) Text {
 	if t := s.tariffs[service]; t != nil {
@@ -84,17 +115,33 @@ func (s *Schedules) Name(service string) Text {
 func (c *component) charges(found map[string]bool) {
 	for _, v := range c.versions {
 		for i := range v.rules {
-			switch k := v.rules[i].kind.(type) {
-			case unknown:
-			case split:
-				for _, p := range k.parts {
-					found[p.chargeOr(c.chargeFor(&v.rules[i]))] = true
-				}
-			default:
-				found[c.chargeFor(&v.rules[i])] = true
+			if _, ok := v.rules[i].kind.(unknown); !ok {
+				c.chargesBy(&v.rules[i], found)
 			}
 		}
 	}
+}
+
+func (c *component) chargesBy(r *rule, found map[string]bool) {
+	k, shared := r.kind.(split)
+	if !shared {
+		found[c.chargeFor(r)] = true
+	}
+	for _, p := range k.parts {
+		found[p.chargeOr(c.chargeFor(r))] = true
+	}
+}
+
+// chargesIn lists what a version charges or, where the amount is not on file, would charge.
+func (c *component) chargesIn(v *version) []string {
+	found := map[string]bool{}
+	for i := range v.rules {
+		c.chargesBy(&v.rules[i], found)
+	}
+	if len(v.rules) == 0 {
+		found[c.chargeCode] = true
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 func (l *loader) entries(t *tariff) []Entry {
@@ -102,12 +149,9 @@ func (l *loader) entries(t *tariff) []Entry {
 	for i, written := range list(l.plain["components"]) {
 		c := &t.components[i]
 		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional}
-		header, _ := written.(map[string]any)
-		versions := list(header["versions"])
-		header = maps.Clone(header)
-		delete(header, "versions")
+		digests := l.digests(written)
 		if c.follows != none {
-			out = append(out, c.followingEntries(t, base, l.digest(header))...)
+			out = append(out, c.followingEntries(t, base, digests[0])...)
 			continue
 		}
 		for j := range c.versions {
@@ -117,16 +161,34 @@ func (l *loader) entries(t *tariff) []Entry {
 			if len(v.rules) > 0 {
 				e.Provisional = slices.ContainsFunc(v.rules, func(r rule) bool { return r.provisional })
 			}
-			e.Digest = l.digest(header, undated(versions[j]))
+			e.Charges, e.Proved = c.chargesIn(v), t.proof[choice{c.slot, j}]
+			e.Digest = digests[j]
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
+// digests are those of a component's versions; of one that follows a parameter, the one of all.
+func (l *loader) digests(written any) []string {
+	component, _ := written.(map[string]any)
+	header := maps.Clone(component)
+	delete(header, "versions")
+	var out []string
+	for _, version := range list(component["versions"]) {
+		out = append(out, l.digest(header, undated(version)))
+	}
+	if len(out) == 0 {
+		out = append(out, l.digest(header))
+	}
+	return out
+}
+
 func (c *component) followingEntries(t *tariff, base Entry, digest string) []Entry {
 	var out []Entry
+	base.Charges = c.chargesIn(&c.versions[0])
 	for i, e := range t.uses[c.follows].parameter.entries {
+		base.Proved = t.proof[choice{c.slot, i}]
 		base.Name, base.From, base.To, base.Act, base.Unknown, base.Digest = e.Name, e.From, e.To, e.Act, e.Unknown, digest
 		base.Provisional = t.uses[c.follows].parameter.versions[i].provisional() ||
 			slices.ContainsFunc(c.versions[0].rules, func(r rule) bool { return r.provisional })
@@ -187,6 +249,9 @@ func (l *loader) digest(contents ...any) string {
 
 // canonical writes plain data in one way.
 func canonical(written any) string {
-	text, _ := json.Marshal(written) // of maps, lists and texts: it cannot fail
-	return string(text)
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(written) // of maps, lists and texts: it cannot fail
+	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -1,6 +1,7 @@
 package fee_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -29,12 +30,12 @@ func TestEntriesAreTheDatedVersions(t *testing.T) {
 	name := func(n string) fee.Text { return fee.Text{Vi: n, En: n} }
 	later := fee.Text{Vi: "sau", En: "later"}
 	want := []fee.Entry{
-		{Document: "toll.yaml", Of: "toll", Component: "toll", Name: name("V1"), From: day("2020-01-01"), To: day("2020-12-31"), Act: law("1")},
-		{Document: "toll.yaml", Of: "toll", Component: "toll", Name: name("V2"), From: day("2021-01-01"), To: day("2021-12-31"), Act: law("2"), Provisional: true},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9")},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},
-		{Document: "parameters/vat.yaml", Of: "vat", Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9")},
+		{Document: "toll.yaml", Of: "toll", Component: "toll", Charges: []string{"toll"}, Name: name("V1"), From: day("2020-01-01"), To: day("2020-12-31"), Act: law("1"), Proved: true},
+		{Document: "toll.yaml", Of: "toll", Component: "toll", Charges: []string{"toll"}, Name: name("V2"), From: day("2021-01-01"), To: day("2021-12-31"), Act: law("2"), Provisional: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9"), Proved: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},
+		{Document: "parameters/vat.yaml", Of: "vat", Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9"), Proved: true},
 		{Document: "parameters/vat.yaml", Of: "vat", Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
 		{Document: "parameters/vat.yaml", Of: "vat", Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},
 	}
@@ -47,7 +48,7 @@ func TestEntriesAreTheDatedVersions(t *testing.T) {
 			t.Errorf("the digest %q is no SHA-256", got[i].Digest)
 		}
 		want[i].Digest = got[i].Digest
-		if got[i] != want[i] {
+		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("got  %+v\nwant %+v", got[i], want[i])
 		}
 	}
@@ -121,6 +122,9 @@ func TestRealEntries(t *testing.T) {
 		if e.Document == "" || e.Of == "" || e.Name.Vi == "" || e.Name.En == "" || e.From.IsZero() || e.Act.Vi == "" || e.Act.En == "" {
 			t.Errorf("%+v lacks something", e)
 		}
+		if !e.Proved {
+			t.Errorf("%s %s, version %s from %s: no example asks for it", e.Of, e.Component, e.Name.En, e.From)
+		}
 		if i > 0 && all[i-1].Document == e.Document && all[i-1].Component == e.Component && (all[i-1].To.IsZero() || !all[i-1].To.Before(e.From)) {
 			t.Errorf("%+v overlaps %+v", all[i-1], e)
 		}
@@ -129,6 +133,36 @@ func TestRealEntries(t *testing.T) {
 		if !slices.ContainsFunc(all, func(e fee.Entry) bool { return e.Of == one.Service }) || s.BodyKind(one.Service) != one.Body || s.Name(one.Service).Vi != one.NameVi {
 			t.Errorf("%s has no entry, or another kind of body", one.Service)
 		}
+	}
+}
+
+// TestAnExampleProvesTheVersionsItCameTo, and no other: those that a refused case came to, but none that its dates did
+// not choose.
+func TestAnExampleProvesTheVersionsItCameTo(t *testing.T) {
+	for _, c := range []struct{ examples, want string }{
+		{`{on: 2020-06-01, inputs: {km: 10}, total: "16500"}`, "toll V1, vat 10%,  10%"},
+		{`{on: 2022-06-01, inputs: {km: 10, paid: 2020-06-01}, total: "16500"}`, "toll V1, vat 10%,  10%"},
+		{`{on: 2021-06-01, inputs: {km: 10}, total: "5500"}`, "toll V2, vat 10%,  10%"},
+		{`{on: 2021-06-01, inputs: {km: 10, axles: 1}, invalid: axles}`, ""},
+		{`{on: 2019-06-01, inputs: {km: 10}, refused: Law 1}`, ""},
+	} {
+		var got []string
+		for _, e := range entries(t, folder(sound[:strings.Index(sound, "examples:")]+"examples: ["+c.examples+"]\n", soundParameter)) {
+			if e.Proved {
+				got = append(got, e.Component+" "+e.Name.En)
+			}
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %q, want %q", c.examples, strings.Join(got, ", "), c.want)
+		}
+	}
+}
+
+func TestDocumentsOfAService(t *testing.T) {
+	s := load(t)
+	want := []string{"electricity_household.yaml", "parameters/vat_electricity.yaml"}
+	if got := s.Documents("electricity_household"); !slices.Equal(got, want) || s.Documents("no_such_service") != nil {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

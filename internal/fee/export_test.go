@@ -1,7 +1,35 @@
 package fee
 
+import "fmt"
+
 // OnFile gives the schedules on file, loaded once for all tests.
 var OnFile = onFile
+
+// Digests gives those of all versions in a text that is not compiled, each with the days it says.
+func Digests(name string, text []byte) (out []string, err error) {
+	var anything any
+	l, err := read(name, text, &anything)
+	if err != nil {
+		return nil, err
+	}
+	for _, component := range list(l.plain["components"]) {
+		out = append(out, l.digests(component)...)
+		written, _ := component.(map[string]any)
+		out = append(out, days(written["versions"])...)
+	}
+	for _, version := range list(l.plain["versions"]) {
+		out = append(out, l.digest(undated(version)))
+	}
+	return append(out, days(l.plain["versions"])...), nil
+}
+
+func days(versions any) (out []string) {
+	for _, one := range list(versions) {
+		version, _ := one.(map[string]any)
+		out = append(out, fmt.Sprint(version["from"], version["to"]))
+	}
+	return out
+}
 
 // ExampleRequests gives what the examples of all schedules ask.
 func (s *Schedules) ExampleRequests() []Request {

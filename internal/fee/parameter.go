@@ -136,6 +136,7 @@ func (r *run) lookUp(index int) error {
 	p := u.parameter
 	r.holdsWith(p.periods, u.by, on)
 	i := chosen(p.periods, on)
+	r.tariff.asked(len(r.tariff.inputs)+index, i)
 	if i == none {
 		first := p.versions[0].act
 		return noAmount(first, said("không có %s cho ngày %s; văn bản đầu tiên là %s", "no value of %s is on file for %s; the first is %s",

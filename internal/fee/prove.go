@@ -44,6 +44,18 @@ func (t *tariff) prove(e *exampleDoc) error {
 	return nil
 }
 
+// proveParameters ends the proof: the versions of parameters that examples came to are proved by them.
+func (t *tariff) proveParameters() {
+	for i, u := range t.uses {
+		for j := range u.parameter.entries {
+			if t.proof[choice{len(t.inputs) + i, j}] {
+				u.parameter.entries[j].Proved = true
+			}
+		}
+	}
+	t.proof = nil
+}
+
 func (e *exampleDoc) refusedAs(q *Quote, err error) error {
 	if err == nil {
 		return fmt.Errorf("it should be refused, the quote has: %s", brief(q))

@@ -99,6 +99,7 @@ func (c *component) chargeVersion(r *run) error {
 	}
 	r.holdsWith(c.periods, c.by, on)
 	i := chosen(c.periods, on)
+	r.tariff.asked(c.slot, i)
 	switch {
 	case i != none:
 		return c.versioned(c.periods[i].version, c.chargeBy(r, i, on))
@@ -154,11 +155,12 @@ func (c *component) chargeFollowing(r *run) error {
 	if err != nil {
 		return err
 	}
+	i := chosen(u.parameter.periods, on)
+	r.tariff.asked(c.slot, i)
 	if _, err := r.value(len(r.tariff.inputs) + c.follows); err != nil {
-		return err
+		return err // also where no version was chosen
 	}
 	r.basis = 1 << c.follows
-	i := chosen(u.parameter.periods, on) // there is one: the value was found
 	act := r.found[c.follows].act
 	if rule == nil {
 		return noAmount(act, said("chưa có quy định nào cho trường hợp này của %s", "no rule on file covers this case of %s", c.called()))

@@ -23,7 +23,8 @@ type tariff struct {
 	language   *language
 	hash       string
 	entries    []Entry
-	runs       sync.Pool // of *run
+	proof      map[choice]bool // the versions its examples came to, while they run
+	runs       sync.Pool       // of *run
 }
 
 // use is a shared parameter under its name in the schedule.
@@ -92,12 +93,14 @@ func compileTariff(file string, source []byte, parameters map[string]*parameter)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
 	}
+	t.proof = map[choice]bool{}
 	for i, example := range t.examples {
 		if err := t.prove(&example); err != nil {
 			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", example.On, err)
 		}
 	}
 	t.entries = l.entries(t)
+	t.proveParameters()
 	t.language.env = nil // all is compiled: what CEL keeps for that is many times the schedule's own size
 	return t, errors.Join(l.faults...)
 }
