@@ -87,7 +87,7 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 
 func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
 	v := version{act: l.act(doc.Act, at+".act"), unknown: l.text(doc.Unknown, at+".unknown"), provisional: l.provisional(doc.Mark, at)}
-	l.needIf(doc.Act.En == "", at, "it needs its legal basis, `act`")
+	l.wantIf(doc.Act.En == "", at, "it needs its legal basis, `act`")
 	l.needIf((doc.Unknown.En == "") == (len(doc.Rules) == 0), at,
 		"it needs either rules or, in `unknown`, why there is no amount")
 	for i := range doc.Rules {
@@ -109,7 +109,7 @@ func (l *loader) rule(t *tariff, doc *ruleDoc, v version, label Text, at string)
 	if doc.Mark != (evidence{}) {
 		r.provisional = l.provisional(doc.Mark, at)
 	}
-	l.needIf(doc.Rule.En == "", at, "a rule needs a name in `rule`: it stands on the quote's line")
+	l.wantIf(doc.Rule.En == "", at, "a rule needs a name in `rule`: it stands on the quote's line")
 	for _, name := range slices.Sorted(maps.Keys(doc.Is)) {
 		slot, known := t.spellings[name]
 		if !known || !t.inputs[slot].canBe(doc.Is[name]) {

@@ -23,6 +23,12 @@ func (l *loader) needIf(wrong bool, at, format string, args ...any) {
 	}
 }
 
+// wantIf is needIf for what no amount depends on: words for people, marks, examples. What is published keeps its quotes
+// when such a rule becomes stricter, so a new rule belongs here unless amounts would be wrong without it.
+func (l *loader) wantIf(wrong bool, at, format string, args ...any) {
+	l.needIf(wrong && !l.accepted, at, format, args...)
+}
+
 // faultAt names file, line and reason, in one line, and the version that the line belongs to: people of the law look for
 // that.
 func (l *loader) faultAt(line int, reason string) error {

@@ -4,7 +4,7 @@ import "strconv"
 
 // label reads the words for a code: both languages or none.
 func (l *loader) label(doc names, at string) Text {
-	l.needIf((doc.Vi == "") != (doc.En == ""), at, "a label is written in both languages: {vi: …, en: …}")
+	l.wantIf((doc.Vi == "") != (doc.En == ""), at, "a label is written in both languages: {vi: …, en: …}")
 	return Text(doc)
 }
 

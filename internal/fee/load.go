@@ -57,7 +57,13 @@ func Load(fsys fs.FS) (*Schedules, error) {
 
 // Compile makes schedules of documents and runs the examples of each. Any fault refuses the whole set, with file, line,
 // version and reason of each fault found: a service must not go on with half of the law.
-func Compile(docs Documents) (*Schedules, error) {
+func Compile(docs Documents) (*Schedules, error) { return compile(docs, false) }
+
+// Read makes schedules of documents that were accepted before, maybe by an older program with milder rules. It runs no
+// examples and asks for nothing that no amount depends on; what it cannot work out an amount from is a fault as ever.
+func Read(docs Documents) (*Schedules, error) { return compile(docs, true) }
+
+func compile(docs Documents, accepted bool) (*Schedules, error) {
 	var files, shared []string
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
@@ -73,13 +79,13 @@ func Compile(docs Documents) (*Schedules, error) {
 	if len(files) == 0 {
 		faults = append(faults, errors.New("there is no schedule (<service>.yaml) among the documents"))
 	}
-	parameters, err := compileParameters(docs, shared)
+	parameters, err := compileParameters(docs, shared, accepted)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
 	s := &Schedules{tariffs: map[string]*tariff{}, parameters: parameters}
 	for _, file := range files {
-		t, err := compileTariff(file, docs[file], parameters)
+		t, err := compileTariff(file, docs[file], parameters, accepted)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -94,22 +100,23 @@ func Compile(docs Documents) (*Schedules, error) {
 
 // loader reads one file and gathers its faults.
 type loader struct {
-	file   string
-	source []byte
-	tree   *ast.File
-	plain  map[string]any // the document as maps, lists and texts, without labels
-	faults []error
+	file     string
+	source   []byte
+	accepted bool // it was accepted before: see wantIf
+	tree     *ast.File
+	plain    map[string]any // the document as maps, lists and texts, without labels
+	faults   []error
 }
 
 // read decodes a document strictly: unknown and repeated keys are faults, and so is what plain data does not need.
-func read(file string, source []byte, into any) (_ *loader, err error) {
+func read(file string, source []byte, accepted bool, into any) (_ *loader, err error) {
 	// The YAML library panics on some malformed texts instead of refusing them; the text is then at fault, not we.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s:1: this is no well-formed YAML: %v", file, r)
 		}
 	}()
-	l := &loader{file: file, source: source}
+	l := &loader{file: file, source: source, accepted: accepted}
 	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
 		return nil, l.syntaxFault(err)
 	}

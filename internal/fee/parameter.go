@@ -45,17 +45,17 @@ type parameterValue struct {
 }
 
 // compileParameters reads the named documents as parameters, by the parameter's name.
-func compileParameters(docs Documents, files []string) (map[string]*parameter, error) {
+func compileParameters(docs Documents, files []string, accepted bool) (map[string]*parameter, error) {
 	out := map[string]*parameter{}
 	var faults []error
 	for _, file := range files {
 		var doc parameterDoc
-		l, err := read(file, docs[file], &doc)
+		l, err := read(file, docs[file], accepted, &doc)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		l.needIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
+		l.wantIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
 			"the parameter %q must stand in a file of its own name", doc.Parameter)
 		p := l.parameter(&doc)
 		if faults = append(faults, l.faults...); len(l.faults) == 0 {
@@ -70,13 +70,13 @@ func (l *loader) parameter(doc *parameterDoc) *parameter {
 	p := &parameter{file: l.file, source: l.source, name: doc.Parameter, title: Text(doc.Name), keyed: doc.Key != (names{}), key: doc.Key.En}
 	at := func(i int) string { return fmt.Sprintf("versions[%d]", i) }
 	l.needIf(!identifier(doc.Parameter), "parameter", "%q is no name for a parameter", doc.Parameter)
-	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)
-	l.needIf(p.keyed && (doc.Key.Vi == "" || doc.Key.En == ""), "key", "the key of %s needs its name in vi and en", doc.Parameter)
+	l.wantIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)
+	l.wantIf(p.keyed && (doc.Key.Vi == "" || doc.Key.En == ""), "key", "the key of %s needs its name in vi and en", doc.Parameter)
 	l.needIf(len(doc.Versions) == 0, "versions", "the parameter %s has no version", doc.Parameter)
 	for i := range doc.Versions {
 		v := &doc.Versions[i]
 		p.periods = append(p.periods, period{l.text(v.Version, at(i)+".version"), v.From.Date, v.To.Date})
-		l.needIf(v.Act.En == "", at(i), "it needs its legal basis, `act`")
+		l.wantIf(v.Act.En == "", at(i), "it needs its legal basis, `act`")
 		one := keyedValue{Value: v.Value, Unknown: v.Unknown, Act: v.Act, Mark: v.Mark}
 		if p.keyed && v.Unknown.En == "" {
 			p.versions = append(p.versions, l.keyedVersion(v, one, at(i)))

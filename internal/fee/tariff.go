@@ -83,9 +83,9 @@ type match struct {
 	want string
 }
 
-func compileTariff(file string, source []byte, parameters map[string]*parameter) (*tariff, error) {
+func compileTariff(file string, source []byte, parameters map[string]*parameter, accepted bool) (*tariff, error) {
 	var doc document
-	l, err := read(file, source, &doc)
+	l, err := read(file, source, accepted, &doc)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +94,9 @@ func compileTariff(file string, source []byte, parameters map[string]*parameter)
 		return nil, errors.Join(l.faults...)
 	}
 	t.proof = map[choice]bool{}
-	for i, example := range t.examples {
-		if err := t.prove(&example); err != nil {
-			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", example.On, err)
+	for i := 0; i < len(t.examples) && !l.accepted; i++ {
+		if err := t.prove(&t.examples[i]); err != nil {
+			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", t.examples[i].On, err)
 		}
 	}
 	t.entries = l.entries(t)
@@ -110,12 +110,12 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	t := &tariff{service: doc.Service, name: doc.Name, body: doc.Body, validDays: doc.ValidDays,
 		spellings: map[string]int{}, examples: doc.Examples}
 	l.needIf(!identifier(doc.Service), "service", "%q is no name for a service", doc.Service)
-	l.needIf(doc.Service+".yaml" != l.file, "service", "the service %q must stand in a document of its own name", doc.Service)
-	l.needIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the service needs its name in vi and en")
+	l.wantIf(doc.Service+".yaml" != l.file, "service", "the service %q must stand in a document of its own name", doc.Service)
+	l.wantIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the service needs its name in vi and en")
 	l.needIf(doc.Body == "", "service", "the service needs the kind of its collecting body, `body`")
 	l.needIf(doc.ValidDays < 1 || doc.ValidDays > 366, "valid_days", "`valid_days` must be 1 to 366")
 	l.needIf(len(doc.Components) == 0, "service", "the service needs at least one component")
-	l.needIf(len(doc.Examples) == 0, "service", "the schedule needs examples that prove it")
+	l.wantIf(len(doc.Examples) == 0, "service", "the schedule needs examples that prove it")
 	for i := range doc.Inputs {
 		at := fmt.Sprintf("inputs[%d]", i)
 		in := l.input(doc.Inputs[i], at)

@@ -67,7 +67,7 @@ var words = regexp.MustCompile(`\p{Ll}{2,}`)
 
 // text gives a name for people. One with words must have both languages.
 func (l *loader) text(w wording, at string) Text {
-	l.needIf(w.plain && words.MatchString(w.En), at, "%q has words: write it as {vi: …, en: …}", w.En)
+	l.wantIf(w.plain && words.MatchString(w.En), at, "%q has words: write it as {vi: …, en: …}", w.En)
 	if w.plain {
 		w.Vi = codes.Replace(w.Vi)
 	}
@@ -81,7 +81,7 @@ func (l *loader) act(w wording, at string) Text {
 		return w.Text
 	}
 	vi, ok := vietnameseAct(w.En)
-	l.needIf(!ok, at, "the act %q needs its Vietnamese name: write it as {vi: …, en: …}", w.En)
+	l.wantIf(!ok, at, "the act %q needs its Vietnamese name: write it as {vi: …, en: …}", w.En)
 	return Text{vi, w.En}
 }
 

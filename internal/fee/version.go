@@ -1,6 +1,7 @@
 package fee
 
 import (
+	"slices"
 	"sort"
 
 	"exchequer/internal/calendar"
@@ -42,7 +43,7 @@ func lastSameDay(periods []period, on calendar.Date) calendar.Date {
 func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool) []period {
 	for i := range list {
 		p := &list[i]
-		l.needIf(p.version.En == "", at(i), "a version needs a name in `version`")
+		l.wantIf(p.version.En == "", at(i), "a version needs a name in `version`")
 		l.needIf(p.from.IsZero(), at(i), "it needs the day it begins, `from`")
 		l.needIf(!p.to.IsZero() && p.to.Before(p.from), at(i)+".to", "it ends before it begins")
 		if i+1 == len(list) {
@@ -58,8 +59,8 @@ func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool)
 			p.to = end
 		case p.to.After(end):
 			l.fault(at(i)+".to", "it ends on %s and overlaps version %s from %s", p.to, next.version.En, next.from)
-		case p.to.Before(end) && !gapsAllowed:
-			l.fault(at(i)+".to", "from %s to %s no version is in force: cover the gap with an `unknown` one", p.to.AddDays(1), end)
+		case !gapsAllowed:
+			l.wantIf(p.to.Before(end), at(i)+".to", "from %s to %s no version is in force: cover the gap with an `unknown` one", p.to.AddDays(1), end)
 		}
 	}
 	return list
@@ -67,15 +68,7 @@ func (l *loader) periods(list []period, at func(i int) string, gapsAllowed bool)
 
 // provisional decides whether an amount on this evidence is marked, and checks the marks.
 func (l *loader) provisional(e evidence, at string) bool {
-	switch e.Source {
-	case "read", "recalled", "mixed":
-	default:
-		l.fault(at, "`source` must be read, recalled or mixed, not %q", e.Source)
-	}
-	switch e.Confidence {
-	case "high", "medium", "low":
-	default:
-		l.fault(at, "`confidence` must be high, medium or low, not %q", e.Confidence)
-	}
+	l.wantIf(!slices.Contains([]string{"read", "recalled", "mixed"}, e.Source), at, "`source` must be read, recalled or mixed, not %q", e.Source)
+	l.wantIf(!slices.Contains([]string{"high", "medium", "low"}, e.Confidence), at, "`confidence` must be high, medium or low, not %q", e.Confidence)
 	return e.Provisional || e.Confidence != "high"
 }
