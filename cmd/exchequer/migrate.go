@@ -18,6 +18,7 @@ type migrated struct {
 }
 
 // Run brings the schema up, and the law that comes with the program, on the servers that are configured, running or private.
+// It fails where this program cannot read the law that is published there.
 func (c migrateCmd) Run(ctx context.Context, e *environment) error {
 	s := readSettings()
 	s.databaseURL = orElse(s.migrateURL, s.databaseURL)
@@ -39,10 +40,16 @@ func (c migrateCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	return e.print(c.JSON, migrated{UpToDate: true, Law: law}, func(w io.Writer) {
+	err = e.print(c.JSON, migrated{UpToDate: true, Law: law}, func(w io.Writer) {
 		fmt.Fprintln(w, "the schema is up to date")
 		tellLaw(w, law)
 	})
+	if err != nil {
+		return err
+	}
+	// A program that cannot read the law refuses every quote: whoever rolls it out has to hear of it now.
+	_, err = publication.New(pool, clock).Current(ctx)
+	return err
 }
 
 func tellLaw(w io.Writer, law publication.Brought) {

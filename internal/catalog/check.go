@@ -9,9 +9,6 @@ func (c *Catalog) check(f *faults) {
 	if !c.books.has(booking.House) {
 		f.add(bookTable.file, 0, "key", "the house book %s is missing", booking.House)
 	}
-	if n := len(c.collection.list); n != 1 {
-		f.add(collectionTable.file, 0, "account", "there are %d collection accounts: give one", n)
-	}
 	refers(f, c.bodies, "book", func(b Body) string { return b.Book }, c.books.has)
 	refers(f, c.bodies, "area", func(b Body) string { return b.Area }, c.areas.has)
 	refers(f, c.bodies, "successor", func(b Body) string { return b.Successor }, c.bodies.has)
@@ -99,14 +96,11 @@ func (c *Catalog) checkAreas(f *faults) {
 
 // checkLines: money that stands under one budget code of a body goes one way, and a charge is either whole or shared out.
 func (c *Catalog) checkLines(f *faults) {
-	c.accountCodes = map[string]string{}
 	for _, one := range c.lines.list {
 		l := one.value
-		key := keyed(l.Body, l.Budget)
-		if had, ok := c.accountCodes[key]; ok && had != l.Account {
-			f.add(c.lines.file, one.line, "account", "the budget %s of %s goes to the account %s elsewhere in the table", l.Budget, l.Body, had)
+		if first := c.accountCodes[keyed(l.Body, l.Budget)]; first != l.Account {
+			f.add(c.lines.file, one.line, "account", "the budget %s of %s goes to the account %s elsewhere in the table", l.Budget, l.Body, first)
 		}
-		c.accountCodes[key] = l.Account
 		ch, ok := c.charges.last(l.Charge)
 		switch {
 		case !ok:

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,16 +14,11 @@ import (
 	"exchequer/internal/problem"
 )
 
-const (
-	keptLaws = 4 // the current one, and what a few questions about the past need
-	// loadPatience bounds a load that several callers wait for, since it is no single caller's to cancel.
-	loadPatience = time.Minute
-)
-
 // edition is a row of publication.
 type edition struct {
 	revision int64
 	since    time.Time
+	newest   bool // none followed it so far
 }
 
 // Current gives the law as it is published now, also by another process: each call asks PostgreSQL which revision that
@@ -45,10 +38,13 @@ func errNothingPublished() error {
 	return problem.New(problem.Unavailable, "no law is published here yet, run: exchequer migrate")
 }
 
-// KnownAt gives what was known at an instant; at one to come, what is known so far. NotFound before the first publication.
+// KnownAt gives what was known at an instant. At one to come, or just gone, it is what is known so far: an answer is final
+// when the instant is further back than a publication takes to be written and than clocks of hosts differ. NotFound
+// before the first publication.
 func (s *Store) KnownAt(ctx context.Context, at time.Time) (*Law, error) {
 	e, err := readEdition(ctx, s.pool, `
-		SELECT revision, known_since FROM gateway.publication WHERE known_since <= $1 ORDER BY known_since DESC LIMIT 1`, at.UTC())
+		SELECT revision, known_since, revision = (SELECT max(revision) FROM gateway.publication)
+		FROM gateway.publication WHERE known_since <= $1 ORDER BY known_since DESC LIMIT 1`, at.UTC())
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +64,11 @@ func (s *Store) Catalog(ctx context.Context) (*catalog.Catalog, error) {
 	if e.revision == 0 {
 		return nil, errNothingPublished()
 	}
-	return catalog.Parse(docs.under(catalogFolder))
+	tables, err := catalog.Read(docs.under(catalogFolder))
+	if err != nil {
+		return nil, e.errUnreadable(err)
+	}
+	return tables, nil
 }
 
 // LawWith gives the current law with some documents in place of those of their names, unpublished. Invalid, with file,
@@ -102,63 +102,38 @@ func (s *Store) published(ctx context.Context) (edition, Documents, error) {
 	return e, docs, err
 }
 
-// law gives the compiled law of a publication. Callers at once compile it once.
+// law gives the compiled law of a publication.
 func (s *Store) law(ctx context.Context, e edition) (*Law, error) {
-	if law := s.kept(e.revision); law != nil {
-		return law, nil
+	from := &s.older
+	if e.newest {
+		from = &s.newest
 	}
-	loaded := s.loading.DoChan(strconv.FormatInt(e.revision, 10), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadPatience)
-		defer cancel()
-		return s.load(ctx, e)
-	})
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r := <-loaded:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*Law), nil
-	}
+	return from.law(ctx, e.revision, func() (*Law, error) { return s.load(ctx, e) })
 }
 
+// load reads a law that was accepted when it was published. Rules that are stricter since do not take it away: what does not
+// hold against them is told where it is changed next.
 func (s *Store) load(ctx context.Context, e edition) (*Law, error) {
 	docs, err := documentsAt(ctx, s.pool, e.since)
 	if err != nil {
 		return nil, err
 	}
-	law, err := compile(docs)
-	if err != nil {
-		// It compiled when it was published: this program reads the language differently.
-		return nil, fmt.Errorf("the law as published in revision %d is not understood by this program: %w", e.revision, err)
+	schedules, feeErr := fee.Read(docs.under(feeFolder))
+	tables, catalogErr := catalog.Read(docs.under(catalogFolder))
+	if err := errors.Join(feeErr, withoutField(catalogErr)); err != nil {
+		return nil, e.errUnreadable(err)
 	}
-	law.Revision, law.Since = e.revision, e.since
-	s.keep(law)
-	return law, nil
+	return &Law{Revision: e.revision, Since: e.since, Schedules: schedules, Catalog: tables}, nil
 }
 
-func (s *Store) kept(revision int64) *Law {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.laws, func(l *Law) bool { return l.Revision == revision })
-	if i < 0 {
-		return nil
-	}
-	law := s.laws[i]
-	copy(s.laws[1:i+1], s.laws[:i])
-	s.laws[0] = law
-	return law
+// errUnreadable: it was read when it was published, so this program reads the language in another way. It is no fault of
+// who asks.
+func (e edition) errUnreadable(err error) error {
+	return problem.New(problem.Unavailable, "this program cannot read the law as published in revision %d, run the one that published it: %v", e.revision, withoutField(err))
 }
 
-func (s *Store) keep(law *Law) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.laws = slices.Insert(s.laws, 0, law)
-	s.laws = slices.Delete(s.laws, min(keptLaws, len(s.laws)), len(s.laws))
-}
-
-// compile makes the law of documents and holds its parts against each other. Invalid with every fault found.
+// compile makes a law of documents that somebody wants published: it holds its parts against each other and runs every
+// example. Invalid with every fault found.
 func compile(docs Documents) (*Law, error) {
 	schedules, feeErr := fee.Compile(docs.under(feeFolder))
 	tables, catalogErr := catalog.Parse(docs.under(catalogFolder))
@@ -186,7 +161,7 @@ type queryer interface {
 
 // current gives the last publication, a zero one where there is none.
 func current(ctx context.Context, q queryer) (edition, error) {
-	return readEdition(ctx, q, `SELECT revision, known_since FROM gateway.publication ORDER BY revision DESC LIMIT 1`)
+	return readEdition(ctx, q, `SELECT revision, known_since, true FROM gateway.publication ORDER BY revision DESC LIMIT 1`)
 }
 
 func readEdition(ctx context.Context, q queryer, sql string, args ...any) (edition, error) {
@@ -195,7 +170,7 @@ func readEdition(ctx context.Context, q queryer, sql string, args ...any) (editi
 		return edition{}, fmt.Errorf("reading the publications: %w", err)
 	}
 	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e edition, err error) {
-		err = row.Scan(&e.revision, &e.since)
+		err = row.Scan(&e.revision, &e.since, &e.newest)
 		return e, err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

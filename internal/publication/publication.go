@@ -2,7 +2,8 @@
 //
 // Schedules, parameters and catalogue tables are documents. A publication is a set of documents that becomes known at one
 // instant; revisions count them. It guarantees that
-//   - what is published compiles as a whole, with its examples, and every charge has its budget lines (Law);
+//   - what is published compiled as a whole when it was, with its examples, and every charge had its budget lines; rules that
+//     became stricter since do not take it away (Law);
 //   - a document, or a version of a component, that was published is never edited or removed: a correction closes the time
 //     in which the old one was known, and what was known at an instant can be asked for good (KnownAt, Versions);
 //   - two versions of one component never hold on one day, as known at one instant (law_version_one_a_day), and a
@@ -14,12 +15,10 @@ package publication
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/singleflight"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
@@ -41,13 +40,14 @@ type Store struct {
 	pool  *pgxpool.Pool
 	clock calendar.Clock
 
-	loading singleflight.Group
-	mu      sync.Mutex
-	laws    []*Law // compiled ones, the last used first
+	newest shelf // the current law
+	older  shelf // and what was known before
 }
 
 // New makes a store. Law is published at the clock's instants.
-func New(pool *pgxpool.Pool, clock calendar.Clock) *Store { return &Store{pool: pool, clock: clock} }
+func New(pool *pgxpool.Pool, clock calendar.Clock) *Store {
+	return &Store{pool: pool, clock: clock, newest: newShelf(keptNewest), older: newShelf(keptOlder)}
+}
 
 // now is the clock's instant as PostgreSQL keeps it.
 func (s *Store) now() time.Time { return s.clock.Now().UTC().Truncate(time.Microsecond) }

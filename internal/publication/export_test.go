@@ -1,0 +1,7 @@
+package publication
+
+// HoldOlder takes the turn in which laws that are no longer current are compiled.
+func (s *Store) HoldOlder() (release func()) {
+	s.older.turn <- struct{}{}
+	return func() { <-s.older.turn }
+}
