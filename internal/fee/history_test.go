@@ -50,7 +50,7 @@ func laterParameters(t *testing.T, a *additions) map[string]*parameter {
 	}
 	for _, name := range files {
 		var doc parameterDoc
-		l, err := read(name, source(t, name), false, &doc)
+		l, err := read(name, source(t, name), &doc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func laterParameters(t *testing.T, a *additions) map[string]*parameter {
 func laterVersions(t *testing.T, a *additions, file string, parameters map[string]*parameter) *tariff {
 	t.Helper()
 	var doc document
-	l, err := read(file, source(t, file), false, &doc)
+	l, err := read(file, source(t, file), &doc)
 	if err != nil {
 		t.Fatal(err)
 	}

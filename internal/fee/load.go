@@ -109,14 +109,14 @@ type loader struct {
 }
 
 // read decodes a document strictly: unknown and repeated keys are faults, and so is what plain data does not need.
-func read(file string, source []byte, accepted bool, into any) (_ *loader, err error) {
+func read(file string, source []byte, into any) (_ *loader, err error) {
 	// The YAML library panics on some malformed texts instead of refusing them; the text is then at fault, not we.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s:1: this is no well-formed YAML: %v", file, r)
 		}
 	}()
-	l := &loader{file: file, source: source, accepted: accepted}
+	l := &loader{file: file, source: source}
 	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
 		return nil, l.syntaxFault(err)
 	}

@@ -50,11 +50,12 @@ func compileParameters(docs Documents, files []string, accepted bool) (map[strin
 	var faults []error
 	for _, file := range files {
 		var doc parameterDoc
-		l, err := read(file, docs[file], accepted, &doc)
+		l, err := read(file, docs[file], &doc)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
+		l.accepted = accepted
 		l.wantIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
 			"the parameter %q must stand in a file of its own name", doc.Parameter)
 		p := l.parameter(&doc)

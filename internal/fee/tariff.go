@@ -85,10 +85,11 @@ type match struct {
 
 func compileTariff(file string, source []byte, parameters map[string]*parameter, accepted bool) (*tariff, error) {
 	var doc document
-	l, err := read(file, source, accepted, &doc)
+	l, err := read(file, source, &doc)
 	if err != nil {
 		return nil, err
 	}
+	l.accepted = accepted
 	t := l.tariff(&doc, parameters)
 	if len(l.faults) > 0 {
 		return nil, errors.Join(l.faults...)
