@@ -120,10 +120,16 @@ func tellLines(w io.Writer, q *fee.Quote, lang string, steps bool) {
 	if q.Provisional {
 		fmt.Fprintln(w, "\n"+provisionalNote.In(lang))
 	}
+	if q.Forecast != "" {
+		fmt.Fprintln(w, "\n"+forecastNote.In(lang))
+	}
 }
 
 var provisionalNote = fee.Text{Vi: "tạm tính: có khoản dựa trên căn cứ chưa chắc chắn",
 	En: "provisional: an amount rests on evidence that is not yet certain"}
+
+var forecastNote = fee.Text{Vi: "dự tính: ngày nộp khác ngày của báo giá, không nộp được theo báo giá này",
+	En: "forecast: the day of payment is not the quote's date, so nobody can pay by it"}
 
 type feesCheckCmd struct {
 	Cases   string   `type:"existingfile" help:"CSV of worked cases: id, service, date, inputs, total_vnd and, where present, lines."`

@@ -80,7 +80,7 @@ func (s *server) makeQuote(ctx context.Context, r quoteRequest) (quoteView, erro
 		return quoteView{}, err
 	}
 	v := quoteView{Quote: *q}
-	if r.Known == "" { // what was known before is no offer
+	if r.Known == "" && q.Forecast == "" { // what was known before is no offer, nor is the amount of another day
 		v.Signed, err = q.Sign(s.Signer, s.Issuer, "")
 	}
 	return v, err

@@ -50,6 +50,20 @@ func TestAQuoteSaysWhoIsPaidAndIsSigned(t *testing.T) {
 	}
 }
 
+// The amount of another day of payment can be asked for, but nobody can pay by it.
+func TestAForecastIsNotSigned(t *testing.T) {
+	r := newRig(t)
+	ask := func(paid string) reply {
+		return r.want(200, "POST", "/v1/quotes", `{"service": "traffic_fine", "body": "KBNN-HNI", "date": "2025-06-02", "inputs": {"fine": 1000000, "deadline": "2025-06-01", "paid": "`+paid+`"}}`)
+	}
+	if a := ask("2025-06-12"); a.field(t, "total_vnd") != 1_005_000.0 || a.text(t, "forecast") != "paid" || a.text(t, "signed") != "" {
+		t.Errorf("ten days ahead: %s", a.body)
+	}
+	if s := r.opened(ask("2025-06-02")); s.Forecast != "" || s.TotalVND != 1_000_000 {
+		t.Errorf("on the day: %+v", s)
+	}
+}
+
 func TestABillIsSignedWhileItCanBePaid(t *testing.T) {
 	r := newRig(t)
 	a := r.want(201, "POST", "/v1/bills", fine("d-1"))

@@ -195,6 +195,25 @@ func TestABillOfADayToComeIsRefused(t *testing.T) {
 	r.refuses(fine("2025-06-03", `{"fine": 900}`), problem.Invalid, "lies ahead")
 }
 
+// Interest runs to the day of payment, so a bill that can be paid today must not be worked out for another day.
+func TestABillIsForTheDayOnWhichItIsPaid(t *testing.T) {
+	r := newRig(t)
+	r.follow(func() (quotetest.Law, error) { return quotetest.Bundled(t), nil })
+	tax := func(ref, inputs string) bill.Request {
+		return bill.Request{Service: "business_tax_late", Body: "THUE-HNI", SourceRef: ref, Payer: "subject-1", Date: calendar.MustDate("2025-06-02"), Inputs: []byte(inputs)}
+	}
+	for _, paid := range []string{"2025-06-03", "2025-12-31", "2025-06-01", "2025-05-20"} {
+		r.refuses(tax("t-1", `{"tax": 100000000, "due": "2025-05-20", "paid": "`+paid+`"}`), problem.Invalid, "must be the quote's date, 2025-06-02")
+	}
+	if n := r.count(`SELECT count(*) FROM gateway.bill`); n != 0 {
+		t.Errorf("%d bills were kept", n)
+	}
+	said, left := r.issue(tax("t-1", `{"tax": 100000000, "due": "2025-05-20", "paid": "2025-06-02"}`)), r.issue(tax("t-2", `{"tax": 100000000, "due": "2025-05-20"}`))
+	if said.Amount != 100_360_000 || left.Amount != said.Amount { // twelve days at 0.03%
+		t.Errorf("on its day: %d and %d", said.Amount, left.Amount)
+	}
+}
+
 func TestAnExpiredBillIsIssuedAgain(t *testing.T) {
 	r := newRig(t)
 	first := r.issue(fine("2025-06-02", `{"fine": 900}`))

@@ -180,6 +180,9 @@ func (s *Store) draft(r issue) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
+	if err := q.Payable(); err != nil {
+		return Bill{}, err
+	}
 	b := Bill{
 		Book: r.body.Book, Body: r.body.Code, Service: r.Service, SourceRef: r.SourceRef, Edition: 1, Payer: r.Payer,
 		QuoteDate: r.Date, Inputs: r.Inputs, Quote: *q, ScheduleHash: q.ScheduleHash, Amount: q.TotalVND, State: Open,

@@ -23,6 +23,9 @@ const maxCost = 1000
 // givenPrefix makes given(x) a variable of its own; no input can have such a name.
 const givenPrefix = "@given_"
 
+// requestDay is the variable of the quote's date, and the name by which a version or a default is chosen by it.
+const requestDay = "date"
+
 // language is CEL as one schedule sees it: its variables, decimals, dates, and no loops.
 type language struct {
 	env   *cel.Env
@@ -42,6 +45,7 @@ func newLanguage(variables []variable) (*language, error) {
 		operator(operators.Add, "add_decimal", decimalType, decimalType),
 		operator(operators.Subtract, "subtract_decimal", decimalType, decimalType),
 		operator(operators.Multiply, "multiply_decimal", decimalType, decimalType),
+		cel.Variable(requestDay, dateType),
 		cel.Function(operators.Negate, cel.Overload("negate_decimal", []*cel.Type{decimalType}, decimalType)),
 	}
 	for _, op := range []struct{ sign, word string }{

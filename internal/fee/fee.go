@@ -30,11 +30,23 @@ type Quote struct {
 	TotalVND    int64         `json:"total_vnd"`
 	Provisional bool          `json:"provisional"` // a line rests on evidence that is not yet certain
 	Lines       []Line        `json:"lines"`
+	// Forecast is the input that names another day of payment than Date; empty where there is none. Nobody can pay by a
+	// forecast: it has the interest of days that have not passed, or lacks that of days that have.
+	Forecast string `json:"forecast,omitempty"`
 
 	// ScheduleHash is the SHA-256, in hex, of the schedule file and of every parameter file it uses.
 	ScheduleHash string `json:"schedule_hash"`
 	// ValidUntil is the first instant at which the quote no longer holds: a midnight of Asia/Ho_Chi_Minh, in UTC.
 	ValidUntil time.Time `json:"valid_until"`
+}
+
+// Payable refuses a forecast: Invalid, at the input that names the day.
+func (q *Quote) Payable() error {
+	if q.Forecast == "" {
+		return nil
+	}
+	return invalid(q.Forecast, said("phải là ngày của báo giá, %s: số tiền của ngày khác chỉ để tham khảo, không nộp được",
+		"must be the quote's date, %s: the amount of another day is a forecast, by which nobody can pay", q.Date))
 }
 
 // Line is one amount of a quote with the law behind it. A reduction is negative.

@@ -57,6 +57,11 @@ func (r *run) quote() (*Quote, error) {
 	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: slices.Clone(r.lines),
 		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
 	r.hand(q.Lines)
+	for i := range r.tariff.inputs {
+		if in := &r.tariff.inputs[i]; in.paymentDay && r.slots[i].set && r.slots[i].date != r.on {
+			q.Forecast = in.name
+		}
+	}
 	for i := range q.Lines {
 		if q.TotalVND += q.Lines[i].Amount; outOfLimit(q.TotalVND) {
 			return nil, tooLarge()
@@ -185,6 +190,9 @@ func (r *run) ResolveName(name string) (any, bool) {
 	if of, ok := strings.CutPrefix(name, givenPrefix); ok {
 		slot, ok := r.tariff.language.slots[of]
 		return types.Bool(ok && r.slots[slot].given), ok
+	}
+	if name == requestDay {
+		return day{r.on}, true
 	}
 	slot, ok := r.tariff.language.slots[name]
 	if !ok {

@@ -155,7 +155,7 @@ func (l *loader) earlierDate(t *tariff, name, at string) int {
 
 // dateSource finds where a date is taken from: `date` is the request's.
 func (l *loader) dateSource(t *tariff, name, at string) int {
-	if name == "date" {
+	if name == requestDay {
 		return fromRequest
 	}
 	for i := range t.inputs {
@@ -205,6 +205,7 @@ func (l *loader) declare(t *tariff, doc *document) bool {
 	add := func(name string, kind valueKind, at string, i int) {
 		taken := slices.ContainsFunc(names, func(v variable) bool { return v.name == name })
 		l.needIf(taken, fmt.Sprintf(at, i), "the name %q is used twice among inputs, parameters and components", name)
+		l.needIf(name == requestDay, fmt.Sprintf(at, i), "the name %q is taken: it is the quote's date", name)
 		names = append(names, variable{name, kind})
 	}
 	for i := range t.inputs {

@@ -36,8 +36,12 @@ type Signed struct {
 	Quote
 }
 
-// Sign gives the quote as a compact JWS. Bill is the reference of the bill that was made of it, or "".
+// Sign gives the quote as a compact JWS. Bill is the reference of the bill that was made of it, or "". A forecast is
+// refused, by its Payable: whoever holds the signature could pay by it.
 func (q *Quote) Sign(keys Signer, issuer, bill string) (string, error) {
+	if err := q.Payable(); err != nil {
+		return "", err
+	}
 	payload, err := json.Marshal(Signed{Issuer: issuer, NotBefore: q.Date.At(0).Unix(), Expires: q.ValidUntil.Unix(), Bill: bill, Quote: *q})
 	if err != nil {
 		return "", fmt.Errorf("writing the quote of %s: %w", q.Service, err)

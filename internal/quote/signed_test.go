@@ -16,6 +16,7 @@ import (
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/fee"
+	"exchequer/internal/problem"
 	"exchequer/internal/quote"
 	"exchequer/internal/sign"
 )
@@ -67,6 +68,15 @@ func TestASignedQuoteIsOpenedAndHoldsOnItsDay(t *testing.T) {
 		if got := codes(s.Check(instant)); got != want {
 			t.Errorf("at %s: %q, want %q", at, got, want)
 		}
+	}
+}
+
+func TestAForecastIsNeverSigned(t *testing.T) {
+	q := judicial()
+	q.Forecast = "paid"
+	compact, err := q.Sign(openKeys(t), issuer, "")
+	if p, ok := errors.AsType[*problem.Error](err); !ok || p.Code != problem.Invalid || p.Field != "paid" || compact != "" {
+		t.Errorf("%q, %v", compact, err)
 	}
 }
 
