@@ -43,6 +43,9 @@ func TestBadInput(t *testing.T) {
 		"unknown field":              {quote(`{"service": "driving_licence", "date": "2024-05-06", "inputs": {}, "` + name + `": 1}`), 422, "invalid", "#"},
 		"wrong type of a field":      {quote(`{"service": 77777777, "date": "2024-05-06", "inputs": {}}`), 422, "invalid", "#/service"},
 		"not JSON":                   {quote(name + ` owes 5`), 400, "invalid", ""},
+		"member twice":               {quote(`{"service": "` + name + `", "service": "passport", "date": "2024-05-06", "inputs": {}}`), 400, "invalid", ""},
+		"member in other letters":    {quote(`{"service": "passport", "Service": "` + name + `", "date": "2024-05-06", "inputs": {}}`), 400, "invalid", ""},
+		"input twice":                {quote(`{"service": "driving_licence", "date": "2024-05-06", "inputs": {"action": "new", "action": "` + name + `", "channel": "online"}}`), 400, "invalid", ""},
 		"two documents":              {quote(`{} {}`), 400, "invalid", ""},
 		"JSON that is cut off":       {quote(`{"service": "` + name), 400, "invalid", ""},
 		"an array":                   {quote(`["` + name + `"]`), 422, "invalid", "#"},
@@ -134,6 +137,21 @@ func TestARefusalByLawNamesTheAct(t *testing.T) {
 	}
 	if detail := a.text(t, "detail_vi"); !strings.Contains(detail, "Thông tư 188/2016") {
 		t.Errorf("in Vietnamese it is %q", detail)
+	}
+	if act := a.text(t, "act_vi"); !strings.Contains(act, "Thông tư 188/2016") {
+		t.Errorf("act in Vietnamese %q", act)
+	}
+}
+
+func TestAMemberThatStandsTwiceIsNamedAsThat(t *testing.T) {
+	r := newRig(t)
+	a := r.want(400, "POST", "/v1/quotes", `{"service": "passport", "inputs": {"a": [{"b": 1, "b": 2}]}, "date": "2024-05-06"}`)
+	if detail := a.text(t, "detail"); !strings.Contains(detail, "twice in one object") {
+		t.Errorf("detail %q", detail)
+	}
+	// The same name in two objects, and a value that looks like one, are nothing of the kind.
+	if a := r.send("POST", "/v1/quotes", `{"service": "date", "inputs": {"service": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}, "date": "2024-05-06"}`); a.StatusCode == 400 {
+		t.Errorf("taken for repeated: %s", a.body)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -27,8 +28,40 @@ var exactJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: 
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON document")
 	}
+	if repeated(json.NewDecoder(bytes.NewReader(data))) {
+		return errors.New(nameRepeated)
+	}
 	return nil
 }}
+
+// nameRepeated is the refusal of a body in which it would depend on the reader which of two members counts.
+const nameRepeated = "a name stands twice in one object, in the same or in other letters: send each member once"
+
+// repeated reports whether a name stands twice in one object of the next value, which is known to be well-formed. Names
+// that differ in large and small letters alone are one member of a request.
+func repeated(dec *json.Decoder) bool {
+	begin, _ := dec.Token()
+	if _, nested := begin.(json.Delim); !nested {
+		return false
+	}
+	names := map[string]bool{}
+	for dec.More() {
+		if begin == json.Delim('{') {
+			token, _ := dec.Token()
+			name, _ := token.(string)
+			name = strings.ToLower(strings.ToUpper(name)) // two letters may share their large one only
+			if names[name] {
+				return true
+			}
+			names[name] = true
+		}
+		if repeated(dec) {
+			return true
+		}
+	}
+	_, _ = dec.Token() // the closing bracket
+	return false
+}
 
 // onlyJSON refuses a body that is not said to be of any type, which the framework would take for JSON: any page can send
 // such a body anywhere, and a browser asks nobody before it does.

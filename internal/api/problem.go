@@ -34,7 +34,7 @@ var meanings = map[problem.Code]meaning{
 	problem.Conflict:        {409, "The state does not allow it", "Read the bill or order again and decide anew."},
 	problem.KeyReused:       {422, "Idempotency-Key used before", "The key was sent with another request. Use a new key for a new request."},
 	problem.InProgress:      {409, "Still being worked on", "The same request is being worked on. Send it again after Retry-After seconds."},
-	problem.Refused:         {422, "No certain amount", "The law gives no certain amount for this case; act names the act that decides it."},
+	problem.Refused:         {422, "Cannot be quoted", "The law or the catalogue gives no certain amount, share, collecting body, budget line or account for this case: detail says which, and act names the act that decides, where one does."},
 	problem.TooLarge:        {413, "Body too large", "Send a smaller body."},
 	problem.Unavailable:     {503, "Not available now", "A provider or server is down. Try again later or choose another provider."},
 	problem.Internal:        {500, "Fault of ours", "Report the instance of the problem document. With an Idempotency-Key the request may be sent again."},
@@ -57,10 +57,11 @@ type Problem struct {
 	Title    string       `json:"title"`
 	Status   int          `json:"status"`
 	Detail   string       `json:"detail" doc:"What to do, for a person"`
-	DetailVi string       `json:"detail_vi,omitempty" doc:"The same in Vietnamese, where the law or a tariff refuses"`
+	DetailVi string       `json:"detail_vi,omitempty" doc:"The same in Vietnamese, where the law, the catalogue or a tariff refuses"`
 	Instance string       `json:"instance" doc:"The request: name it when you report a fault" example:"urn:exchequer:request:01JXA"`
 	Code     problem.Code `json:"code" doc:"What programs branch on" example:"conflict"`
 	Act      string       `json:"act,omitempty" doc:"The legal act that decides, where one does"`
+	ActVi    string       `json:"act_vi,omitempty" doc:"The same by its Vietnamese name"`
 	Errors   []Fault      `json:"errors,omitempty"`
 }
 
@@ -106,7 +107,7 @@ func (s *server) problem(ctx context.Context, err error, said any) *Problem {
 	sent := reading(said)
 	detail := sent.unsaid(refused.Detail, "the value")
 	p := newProblem(ctx, refused.Code, detail)
-	p.DetailVi, p.Act = sent.unsaid(refused.DetailVi, "giá trị"), refused.Act
+	p.DetailVi, p.Act, p.ActVi = sent.unsaid(refused.DetailVi, "giá trị"), refused.Act, refused.ActVi
 	if refused.Field == headerKey && refused.Code == problem.Invalid {
 		p.Status = http.StatusBadRequest
 	}

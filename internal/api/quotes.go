@@ -102,10 +102,11 @@ func (s *server) lawOf(ctx context.Context, known string) (*publication.Law, err
 func (s *server) readKnown(known string) (time.Time, error) {
 	at, err := calendar.ParseInstant(known)
 	if err != nil {
-		return at, problem.AtField(problem.Invalid, "known", "give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
+		return at, problem.Both(problem.Invalid, "known", "cần một thời điểm như 2025-06-02T09:00:00+07:00 hoặc một ngày như 2025-06-02",
+			"give an instant like 2025-06-02T09:00:00+07:00 or a day like 2025-06-02")
 	}
 	if calendar.DayOf(at).After(calendar.DayOf(s.Clock.Now())) {
-		return at, problem.AtField(problem.Invalid, "known", "lies ahead: what will be known then is not known yet")
+		return at, problem.Both(problem.Invalid, "known", "ở thời điểm chưa tới: những gì được biết khi đó thì nay chưa biết", "lies ahead: what will be known then is not known yet")
 	}
 	return at, nil
 }
@@ -113,7 +114,7 @@ func (s *server) readKnown(known string) (time.Time, error) {
 func readDate(text string) (calendar.Date, error) {
 	d, err := calendar.ParseDate(text)
 	if err != nil {
-		return d, problem.AtField(problem.Invalid, "date", "give the date in the form YYYY-MM-DD")
+		return d, problem.Both(problem.Invalid, "date", "cần ngày theo dạng YYYY-MM-DD", "give the date in the form YYYY-MM-DD")
 	}
 	return d, nil
 }

@@ -137,6 +137,9 @@ func TestWhatWasKnownIsInformation(t *testing.T) {
 		if got := firstPlace(t, a); want == 422 && got != "#/known" {
 			t.Errorf("%s: the fault is at %q: %s", at, got, a.body)
 		}
+		if a.text(t, "detail_vi") == "" {
+			t.Errorf("%s: not in Vietnamese: %s", at, a.body)
+		}
 	}
 }
 

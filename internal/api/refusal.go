@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,6 +47,9 @@ func refusal(h huma.Context, status int, _ string, errs ...error) huma.StatusErr
 		return newProblem(ctx, problem.Internal, "something went wrong here: report the instance of this document")
 	}
 	detail, faults := detailOfStatus[status], faultsOf(errs)
+	if status == http.StatusBadRequest && slices.ContainsFunc(faults, func(f Fault) bool { return f.Detail == nameRepeated }) {
+		detail = nameRepeated
+	}
 	if h != nil && status == http.StatusRequestEntityTooLarge {
 		detail = fmt.Sprintf("the body is over %d bytes: send a smaller one", h.Operation().MaxBodyBytes)
 	}
@@ -77,6 +81,9 @@ func faultOf(d *huma.ErrorDetail) Fault {
 	if d.Message == validation.MsgUnexpectedProperty {
 		// The place ends in the caller's own word, which could be anything.
 		return Fault{Detail: "there is a field that this request does not have: see /openapi.json", Pointer: "#"}
+	}
+	if d.Message == nameRepeated {
+		return Fault{Detail: nameRepeated, Pointer: "#"}
 	}
 	var f Fault
 	in, name, _ := strings.Cut(d.Location, ".")

@@ -73,7 +73,7 @@ func (s *server) getTariff(ctx context.Context, in *struct {
 	var err error
 	if in.On != "" {
 		if q.On, err = readDate(in.On); err != nil {
-			return nil, s.refuse(ctx, problem.AtField(problem.Invalid, "on", "give the date in the form YYYY-MM-DD"), nil)
+			return nil, s.refuse(ctx, problem.Both(problem.Invalid, "on", "cần ngày theo dạng YYYY-MM-DD", "give the date in the form YYYY-MM-DD"), nil)
 		}
 	}
 	if in.Known != "" {
@@ -91,7 +91,8 @@ func (s *server) getHistory(ctx context.Context, in *Named) (*versionsAnswer, er
 func (s *server) versions(ctx context.Context, q publication.VersionsQuery) (*versionsAnswer, error) {
 	found, err := s.Versions.Versions(ctx, q)
 	if err == nil && len(found) == 0 {
-		err = problem.AtField(problem.NotFound, "of", "nothing is published under this name for such a day and time")
+		err = problem.Both(problem.NotFound, "of", "không có gì được công bố dưới tên này cho ngày và thời điểm như vậy",
+			"nothing is published under this name for such a day and time")
 	}
 	if err != nil {
 		return nil, s.refuse(ctx, err, nil)

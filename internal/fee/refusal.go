@@ -29,7 +29,7 @@ func said(vi, en string, terms ...any) Text {
 
 // noAmount refuses where the law gives no certain amount, with the act that decides.
 func noAmount(act, detail Text) error {
-	return &problem.Error{Code: problem.Refused, Act: act.En, Detail: detail.En, DetailVi: detail.Vi}
+	return &problem.Error{Code: problem.Refused, Act: act.En, ActVi: act.Vi, Detail: detail.En, DetailVi: detail.Vi}
 }
 
 // invalid refuses an input by its name.

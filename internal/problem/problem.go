@@ -29,13 +29,14 @@ const (
 )
 
 // Error is a refusal. Detail is for the person, DetailVi says the same in Vietnamese (empty where there is none); Field
-// names the input at fault, Act the legal act where one decides.
+// names the input at fault, Act the legal act where one decides and ActVi its Vietnamese name.
 type Error struct {
 	Code     Code
 	Detail   string
 	DetailVi string
 	Field    string
 	Act      string
+	ActVi    string
 }
 
 // In gives the detail in English for "en", and for any other language in Vietnamese where it was written.
@@ -46,12 +47,15 @@ func (e *Error) In(lang string) string {
 	return e.DetailVi
 }
 
-// Error gives the detail, preceded by the field at fault where there is one.
-func (e *Error) Error() string {
+// Error gives the detail in English, preceded by the field at fault where there is one.
+func (e *Error) Error() string { return e.Say("en") }
+
+// Say gives the detail as In does, preceded by the field at fault where there is one.
+func (e *Error) Say(lang string) string {
 	if e.Field != "" {
-		return e.Field + ": " + e.Detail
+		return e.Field + ": " + e.In(lang)
 	}
-	return e.Detail
+	return e.In(lang)
 }
 
 // New makes a refusal with a formatted detail.
@@ -62,6 +66,11 @@ func New(code Code, format string, args ...any) *Error {
 // AtField makes a refusal that names the input at fault.
 func AtField(code Code, field, format string, args ...any) *Error {
 	return &Error{Code: code, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Both makes a refusal in both languages that names the input at fault.
+func Both(code Code, field, vi, en string) *Error {
+	return &Error{Code: code, Field: field, Detail: en, DetailVi: vi}
 }
 
 // CodeOf gives the code an error carries, Internal for an error that carries none.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/problem"
@@ -49,7 +50,8 @@ func (s *Store) KnownAt(ctx context.Context, at time.Time) (*Law, error) {
 		return nil, err
 	}
 	if e.revision == 0 {
-		return nil, problem.AtField(problem.NotFound, "known", "nothing was published before %s", at.UTC().Format(time.RFC3339))
+		return nil, problem.Both(problem.NotFound, "known", "chưa có gì được công bố trước "+at.In(calendar.Zone).Format("15:04:05 02/01/2006"),
+			"nothing was published before "+at.UTC().Format(time.RFC3339))
 	}
 	return s.law(ctx, e)
 }
