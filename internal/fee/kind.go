@@ -69,7 +69,7 @@ func (exempt) charge(r *run, line Line) error {
 type unknown struct{ why Text }
 
 func (k unknown) charge(_ *run, line Line) error {
-	return notOnFile(cmp.Or(line.Label, line.Rule), line.ActName(), k.why)
+	return notOnFile(cmp.Or(line.Label, said("trường hợp “%s”", "the case “%s”", line.Rule)), line.ActName(), k.why)
 }
 
 func notOnFile(what, act, why Text) error {

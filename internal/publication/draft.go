@@ -254,9 +254,15 @@ func writeAudit(ctx context.Context, tx pgx.Tx, actor authn.Actor, action string
 	return audit.WriteTx(ctx, tx, actor, audit.Act{Action: action, Book: booking.House, Subject: subject(id), Detail: detail}, at)
 }
 
-// errNotOpen: a draft that is not in the state that the step begins from.
+// errNotOpen: a draft that is not in the state that the step begins from. It says which step comes next.
 func (d Draft) errNotOpen() error {
-	return problem.New(problem.Conflict, "draft %d is %s: draft the documents again", d.ID, d.State)
+	next := map[State]string{
+		Drafted:   "propose it first, then another person approves it",
+		Proposed:  "another person approves or rejects it",
+		Published: "it is the law already; draft the documents again to change more",
+		Rejected:  "draft the documents again",
+	}
+	return problem.New(problem.Conflict, "draft %d is %s: %s", d.ID, d.State, next[d.State])
 }
 
 // checkBase refuses a draft whose documents are no longer those it was to replace: Conflict.

@@ -75,12 +75,12 @@ func TestWhoMadeADraftDoesNotPublishItThroughAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.Approve(t.Context(), minh, d.ID)
-	wants(t, "before it is proposed", err, problem.Conflict, "drafted")
+	wants(t, "before it is proposed", err, problem.Conflict, "drafted: propose it first")
 	if _, err := w.Propose(t.Context(), minh, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Propose(t.Context(), minh, d.ID)
-	wants(t, "proposing twice", err, problem.Conflict, "proposed")
+	wants(t, "proposing twice", err, problem.Conflict, "proposed: another person approves or rejects it")
 	for _, actor := range []authn.Actor{lan, minh} {
 		_, err := w.Approve(t.Context(), actor, d.ID)
 		wants(t, actor.ID, err, problem.Forbidden, "yourself")
@@ -125,7 +125,7 @@ func TestRejecting(t *testing.T) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	_, err = w.Approve(t.Context(), minh, d.ID)
-	wants(t, "approving it", err, problem.Conflict, "rejected")
+	wants(t, "approving it", err, problem.Conflict, "rejected: draft the documents again")
 	own, err := w.Draft(t.Context(), lan, publication.Documents{permit: tariff("2020-01-01 100000", "2026-01-01 120000")})
 	if err == nil {
 		own, err = w.Reject(t.Context(), lan, own.ID, "drafted by mistake")

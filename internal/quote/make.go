@@ -107,7 +107,7 @@ func (s *sharing) parts(c charge) ([]BudgetLine, error) {
 	}
 	shares, err := s.law.Schedules.Quote(fee.Request{Service: service, Date: s.quote.Date, Inputs: s.splitInputs(c)})
 	if err != nil {
-		return nil, s.unshared(service, err)
+		return nil, s.unshared(service, c, err)
 	}
 	out := make([]BudgetLine, len(shares.Lines))
 	for i, l := range shares.Lines {
@@ -124,11 +124,14 @@ func (s *sharing) splitInputs(c charge) json.RawMessage {
 	return raw
 }
 
-// unshared keeps a refusal, which names the act, as it is. Any other answer means that the catalogue and the schedule do
-// not fit together: no fault of the caller's.
-func (s *sharing) unshared(service string, err error) error {
+// unshared says of a refusal, which names the act, that the amount is known and its sharing is not. Any other answer means
+// that the catalogue and the schedule do not fit together: no fault of the caller's.
+func (s *sharing) unshared(service string, c charge, err error) error {
 	if p, ok := errors.AsType[*problem.Error](err); ok && p.Code == problem.Refused {
-		return err
+		why := *p
+		why.Detail = fmt.Sprintf("how the charge %s is shared out is not known: %s", c.code, p.Detail)
+		why.DetailVi = fmt.Sprintf("chưa biết khoản %s được phân chia thế nào: %s", c.code, p.In("vi"))
+		return &why
 	}
 	return fmt.Errorf("schedule %s does not share out what body %s collects: %v", service, s.body.Code, err)
 }

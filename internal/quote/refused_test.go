@@ -93,7 +93,7 @@ func TestWhatHasNoBudgetLineIsRefused(t *testing.T) {
 		says    string
 		act     string
 	}{
-		"shares not on file":      {bundled, test, problem.Refused, "", "Circular 154/2025"},
+		"shares not on file":      {bundled, test, problem.Refused, "how the charge driving_test_fee is shared out is not known: ", "Circular 154/2025"},
 		"no budget line":          {withTable(t, "budget_lines.csv", func(row map[string]string) bool { return row["charge"] != "fine" || row["body"] != "KBNN-HNI" }), fine("2025-06-02"), problem.Refused, "no budget line", ""},
 		"a sub-item that closed":  {closedOn("2025-06-01"), fine("2025-06-02"), problem.Refused, "sub-item 4252", ""},
 		"its last day":            {closedOn("2025-06-02"), fine("2025-06-02"), "", "", ""},
