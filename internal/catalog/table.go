@@ -25,13 +25,24 @@ func (p Period) Covers(on calendar.Date) bool {
 
 func (p Period) overlaps(o Period) bool { return p.Covers(o.From) || o.Covers(p.From) }
 
-// table says how one file is read and written: its columns, what makes a row the only one of its kind, and the days on
-// which it holds, where it has days.
+// table says how one file is read and written: its columns, those that make a row the only one of its kind, and the days
+// on which it holds, where it has days.
 type table[T any] struct {
-	file    string
-	columns []column[T]
-	key     func(T) string
-	period  func(*T) *Period
+	file     string
+	columns  []column[T]
+	identity []string
+	period   func(*T) *Period
+}
+
+// key is what makes a row the only one of its kind: its identity, in the order of the columns named.
+func (t *table[T]) key(v T) string {
+	parts := make([]string, len(t.identity))
+	for _, c := range t.columns {
+		if i := slices.Index(t.identity, c.name); i >= 0 {
+			parts[i] = c.get(v)
+		}
+	}
+	return keyed(parts...)
 }
 
 // column is one column of a table, by its name in the header.
@@ -134,19 +145,6 @@ func (r rows[T]) on(key string, day calendar.Date) (T, bool) {
 	return none, false
 }
 
-// turns are the days on which what holds for a key may change: the first of each of its rows and the one after its last.
-func (r rows[T]) turns(key string) []calendar.Date {
-	var days []calendar.Date
-	for _, i := range r.byKey[key] {
-		v := r.list[i].value
-		days = append(days, r.period(&v).From)
-		if until := r.period(&v).Until; !until.IsZero() {
-			days = append(days, until.AddDays(1))
-		}
-	}
-	return days
-}
-
 // last finds the row of a key that holds longest.
 func (r rows[T]) last(key string) (T, bool) {
 	var out T
@@ -157,6 +155,14 @@ func (r rows[T]) last(key string) (T, bool) {
 		}
 	}
 	return out, found
+}
+
+// line is where the file has a key, 0 where it has it nowhere.
+func (r rows[T]) line(key string) int {
+	if at := r.byKey[key]; len(at) > 0 {
+		return r.list[at[0]].line
+	}
+	return 0
 }
 
 func (r rows[T]) has(key string) bool { return len(r.byKey[key]) > 0 }

@@ -17,7 +17,7 @@ var bookTable = &table[Book]{
 		text("key", isBook, func(b *Book) *string { return &b.Key }),
 		text("name", isText, func(b *Book) *string { return &b.Name }),
 	},
-	key: func(b Book) string { return b.Key },
+	identity: []string{"key"},
 }
 
 var bodyTable = &table[Body]{
@@ -32,8 +32,8 @@ var bodyTable = &table[Body]{
 		text("name_en", isText, func(b *Body) *string { return &b.NameEN }),
 		text("successor", orNone(isPart), func(b *Body) *string { return &b.Successor }),
 	),
-	key:    func(b Body) string { return b.Code },
-	period: func(b *Body) *Period { return &b.Period },
+	identity: []string{"code"},
+	period:   func(b *Body) *Period { return &b.Period },
 }
 
 var accountTable = &table[Account]{
@@ -45,8 +45,8 @@ var accountTable = &table[Account]{
 		text("number", isNumber, func(a *Account) *string { return &a.Number }),
 		text("at", isText, func(a *Account) *string { return &a.At }),
 	),
-	key:    func(a Account) string { return keyed(a.Body, a.Code) },
-	period: func(a *Account) *Period { return &a.Period },
+	identity: []string{"body", "code"},
+	period:   func(a *Account) *Period { return &a.Period },
 }
 
 var procedureTable = &table[Procedure]{
@@ -58,21 +58,20 @@ var procedureTable = &table[Procedure]{
 		text("name_en", isText, func(p *Procedure) *string { return &p.NameEN }),
 		text("body_kind", isName, func(p *Procedure) *string { return &p.BodyKind }),
 	),
-	key:    func(p Procedure) string { return p.Code },
-	period: func(p *Procedure) *Period { return &p.Period },
+	identity: []string{"code"},
+	period:   func(p *Procedure) *Period { return &p.Period },
 }
 
 var chargeTable = &table[Charge]{
 	file: "charges.csv",
-	columns: dated(func(c *Charge) *Period { return &c.Period },
+	columns: []column[Charge]{
 		text("charge", isName, func(c *Charge) *string { return &c.Code }),
 		text("name_vi", isText, func(c *Charge) *string { return &c.NameVI }),
 		text("name_en", isText, func(c *Charge) *string { return &c.NameEN }),
-		text("nature", oneOf(Fee, "charge", "fine", "tax", "insurance", "price"), func(c *Charge) *string { return &c.Nature }),
+		text("nature", oneOf("fee", "charge", "fine", "tax", "insurance", "price"), func(c *Charge) *string { return &c.Nature }),
 		text("split", orNone(isName), func(c *Charge) *string { return &c.Split }),
-	),
-	key:    func(c Charge) string { return c.Code },
-	period: func(c *Charge) *Period { return &c.Period },
+	},
+	identity: []string{"charge"},
 }
 
 var regimeTable = &table[regime]{
@@ -82,8 +81,8 @@ var regimeTable = &table[regime]{
 		text("charge", isName, func(r *regime) *string { return &r.Charge }),
 		text("regime", oneOf(Allotted, AllottedDifficultArea, NotAllotted), func(r *regime) *string { return &r.Regime }),
 	),
-	key:    func(r regime) string { return keyed(r.Body, r.Charge) },
-	period: func(r *regime) *Period { return &r.Period },
+	identity: []string{"body", "charge"},
+	period:   func(r *regime) *Period { return &r.Period },
 }
 
 var areaTable = &table[Area]{
@@ -94,8 +93,8 @@ var areaTable = &table[Area]{
 		text("name_vi", isText, func(a *Area) *string { return &a.NameVI }),
 		text("name_en", isText, func(a *Area) *string { return &a.NameEN }),
 	),
-	key:    func(a Area) string { return a.Code },
-	period: func(a *Area) *Period { return &a.Period },
+	identity: []string{"code"},
+	period:   func(a *Area) *Period { return &a.Period },
 }
 
 var successionTable = &table[succession]{
@@ -105,7 +104,7 @@ var successionTable = &table[succession]{
 		text("new", isPart, func(s *succession) *string { return &s.New }),
 		day("on", isText, func(s *succession) *calendar.Date { return &s.On }),
 	},
-	key: func(s succession) string { return keyed(s.Old, s.On.String()) },
+	identity: []string{"old", "on"},
 }
 
 var chapterTable = &table[IndexCode]{
@@ -115,8 +114,8 @@ var chapterTable = &table[IndexCode]{
 		text("name_vi", isText, func(i *IndexCode) *string { return &i.NameVI }),
 		text("name_en", isText, func(i *IndexCode) *string { return &i.NameEN }),
 	),
-	key:    func(i IndexCode) string { return i.Code },
-	period: func(i *IndexCode) *Period { return &i.Period },
+	identity: []string{"code"},
+	period:   func(i *IndexCode) *Period { return &i.Period },
 }
 
 var subItemTable = &table[IndexCode]{
@@ -126,8 +125,8 @@ var subItemTable = &table[IndexCode]{
 		text("name_vi", isText, func(i *IndexCode) *string { return &i.NameVI }),
 		text("name_en", isText, func(i *IndexCode) *string { return &i.NameEN }),
 	),
-	key:    func(i IndexCode) string { return i.Code },
-	period: func(i *IndexCode) *Period { return &i.Period },
+	identity: []string{"code"},
+	period:   func(i *IndexCode) *Period { return &i.Period },
 }
 
 var budgetTable = &table[BudgetLine]{
@@ -142,8 +141,8 @@ var budgetTable = &table[BudgetLine]{
 		text("area", orNone(isPart), func(l *BudgetLine) *string { return &l.Area }),
 		text("account", isPart, func(l *BudgetLine) *string { return &l.Account }),
 	),
-	key:    func(l BudgetLine) string { return keyed(l.Body, l.Charge, l.Part) },
-	period: func(l *BudgetLine) *Period { return &l.Period },
+	identity: []string{"body", "charge", "part"},
+	period:   func(l *BudgetLine) *Period { return &l.Period },
 }
 
 var contractTable = &table[Contract]{
@@ -155,7 +154,7 @@ var contractTable = &table[Contract]{
 		text("settlement", oneOf(string(booking.Gross), string(booking.Net)), func(k *Contract) *booking.Terms { return &k.Settlement }),
 		count("due_business_days", func(k *Contract) *int { return &k.DueBusinessDays }),
 	},
-	key: func(k Contract) string { return keyed(k.Provider, k.Book) },
+	identity: []string{"provider", "book"},
 }
 
 var collectionTable = &table[CollectionAccount]{
@@ -165,5 +164,22 @@ var collectionTable = &table[CollectionAccount]{
 		text("bank", isText, func(a *CollectionAccount) *string { return &a.Bank }),
 		text("currency", oneOf(money.VND), func(a *CollectionAccount) *string { return &a.Currency }),
 	},
-	key: func(a CollectionAccount) string { return a.Account },
+	identity: []string{"account"},
+}
+
+// identities are the columns that tell the rows of each table apart, beside their days.
+var identities = map[string][]string{
+	bookTable.file:       bookTable.identity,
+	bodyTable.file:       bodyTable.identity,
+	accountTable.file:    accountTable.identity,
+	procedureTable.file:  procedureTable.identity,
+	chargeTable.file:     chargeTable.identity,
+	regimeTable.file:     regimeTable.identity,
+	areaTable.file:       areaTable.identity,
+	successionTable.file: successionTable.identity,
+	chapterTable.file:    chapterTable.identity,
+	subItemTable.file:    subItemTable.identity,
+	budgetTable.file:     budgetTable.identity,
+	contractTable.file:   contractTable.identity,
+	collectionTable.file: collectionTable.identity,
 }
