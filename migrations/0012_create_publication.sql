@@ -47,6 +47,8 @@ CREATE TABLE gateway.law_version (
     revision    bigint      NOT NULL,
     of          text        NOT NULL, -- service or parameter
     component   text        NOT NULL, -- of a service; '' of a parameter
+    charges     text[]      NOT NULL, -- of its lines; none of a parameter
+    optional    boolean     NOT NULL, -- outside the component's versions there is no such line
     name_vi     text        NOT NULL,
     name_en     text        NOT NULL,
     valid_from  date        NOT NULL,
@@ -92,6 +94,7 @@ CREATE TABLE gateway.law_draft (
     base        bigint      NOT NULL, -- the revision it was drafted from
     digest      text        NOT NULL, -- of its documents and of what they replace
     changes     jsonb       NOT NULL, -- what it changes, as the second person sees it
+    services    text[]      NOT NULL, -- whose quotes can change
     drafted_by  text        NOT NULL,
     drafted_at  timestamptz NOT NULL,
     state       text        NOT NULL DEFAULT 'drafted',

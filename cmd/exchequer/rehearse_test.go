@@ -82,14 +82,14 @@ func (d *desk) draft(name, old, new string) string {
 	return path
 }
 
-// stored keeps a file as a draft that waits, and gives its number.
-func (d *desk) stored(name, path string) string {
+// stored keeps files as a draft that waits, and gives its number.
+func (d *desk) stored(paths ...string) string {
 	d.Helper()
-	text, err := os.ReadFile(path)
+	docs, err := readDocuments(paths)
 	if err != nil {
 		d.Fatal(err)
 	}
-	draft, err := publication.New(d.pool, story.Machine{}).Draft(d.Context(), operator(), publication.Documents{name: text})
+	draft, err := publication.New(d.pool, story.Machine{}).Draft(d.Context(), operator(), docs)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -133,7 +133,10 @@ func TestADraftIsRehearsed(t *testing.T) {
 	}
 
 	// A case without an amount is a finding; the draft may be one that is stored.
-	stored := d.stored("schedules/parameters/vat_electricity.yaml", d.vat("unknown: {vi: chưa rõ, en: the decree is not out}"))
+	stored := d.stored(d.vat("unknown: {vi: chưa rõ, en: the decree is not out}"), d.draft("electricity_household.yaml", "examples:\n", `examples:
+  - {why: the rate of August is not on file, on: 2025-08-31, inputs: {kwh: 50}, refused: Decree 1/2025}
+  - {why: that of September is, on: 2025-09-01, inputs: {kwh: 50}, total: "107136"}
+`))
 	out, stderr, status = d.run("fees", "rehearse", "--draft", stored, "--from", "2025-08-01", "--to", "2025-08-31")
 	if status != 1 || !strings.Contains(out, "1 bills: ") || !strings.Contains(out, "the decree is not out") || !strings.Contains(out, ref) ||
 		!strings.Contains(out, "1 without an amount") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -149,9 +150,14 @@ func tellDraft(w io.Writer, d publication.Draft) {
 		if c.Past {
 			past++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, ofChange(c), c.Name.En, c.From, c.To, c.Act.En+c.Row, marks(c.Unknown, c.Provisional, c.Past))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, ofChange(c), c.Name.En, c.From, c.To, c.Act.En+rowOfChange(c), marks(c.Unknown, c.Provisional, c.Past))
 	}
-	fmt.Fprintf(w, "\n%d changes, %d of them of days that are past\n", len(d.Changes), past)
+	fmt.Fprintf(w, "\n%d changes, %d of them of days that are past, or of today\n", len(d.Changes), past)
+	fmt.Fprintf(w, "quotes can change of: %s\n", cmp.Or(strings.Join(d.Services, ", "), "no service"))
+	for _, diff := range d.Diffs {
+		fmt.Fprintf(w, "\n%s\n%s", diff.Document, diff.Lines)
+	}
+	fmt.Fprintln(w)
 	switch d.State {
 	case publication.Drafted:
 		fmt.Fprintf(w, "next: see what it does by exchequer fees rehearse --draft %d --from DATE --to DATE, then exchequer fees propose %d\n", d.ID, d.ID)
@@ -175,13 +181,21 @@ func ofChange(c publication.Change) string {
 	return c.Of
 }
 
+// rowOfChange tells a row of a table, or what holds on all days, and how it differs.
+func rowOfChange(c publication.Change) string {
+	if c.Was == "" && c.Is == "" {
+		return c.Row
+	}
+	return fmt.Sprintf("%s: %s → %s", c.Row, cmp.Or(c.Was, "nothing"), cmp.Or(c.Is, "nothing"))
+}
+
 // marks are what a person must not overlook about a version.
 func marks(unknown, provisional, past bool) string {
 	var out []string
 	for _, m := range []struct {
 		holds bool
 		word  string
-	}{{unknown, "unknown"}, {provisional, "provisional"}, {past, "past days"}} {
+	}{{unknown, "unknown"}, {provisional, "provisional"}, {past, "past or today"}} {
 		if m.holds {
 			out = append(out, m.word)
 		}

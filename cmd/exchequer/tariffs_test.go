@@ -163,7 +163,7 @@ func (d *desk) corrected(file string) {
 		d.Errorf("changes %q, %v; want %q", got, err, want)
 	}
 	before := time.Now()
-	d.says(0, []string{"3 of them of days that are past", "as revision 3, known since"}, "fees", "approve", strconv.FormatInt(draft.ID, 10))
+	d.says(0, []string{"3 of them of days that are past, or of today", "quotes can change of: promotion_notice", "as revision 3, known since"}, "fees", "approve", strconv.FormatInt(draft.ID, 10))
 	if was, is := d.notice("2024-06-30", before.Format(time.RFC3339Nano)), d.notice("2024-06-30", today()); was != 0 || is != 20_000 {
 		d.Errorf("in 2024 it cost %d as known before, %d as known now", was, is)
 	}
@@ -198,8 +198,7 @@ func TestTheCatalogueIsChangedByCommands(t *testing.T) {
 	d.edit(bodies, "Hanoi Power Corporation", "Power Corporation of Hanoi")
 	var draft publication.Draft
 	d.done(&draft, "catalog", "import", bodies)
-	if len(draft.Changes) != 2 || draft.Changes[1].Kind != publication.Added || !strings.Contains(draft.Changes[1].Row, "Power Corporation of Hanoi") ||
-		draft.Changes[0].Kind != publication.Removed {
+	if len(draft.Changes) != 1 || draft.Changes[0].Kind != publication.Corrected || draft.Changes[0].Is != "name_en Power Corporation of Hanoi" {
 		t.Errorf("changes %+v", draft.Changes)
 	}
 	id := strconv.FormatInt(draft.ID, 10)
@@ -209,7 +208,8 @@ func TestTheCatalogueIsChangedByCommands(t *testing.T) {
 	if kept, read := os.ReadFile(filepath.Join(texts, "catalog", "bodies.csv")); err != nil || read != nil || string(kept) != string(raw) {
 		t.Errorf("the draft's table: %v, %v, %s", err, read, kept)
 	}
-	d.says(0, []string{"EVNHANOI", "removed"}, "fees", "propose", id)
+	d.says(0, []string{"EVNHANOI", "name_en Hanoi Power Corporation → name_en Power Corporation of Hanoi", "past or today", "quotes can change of: no service"}, "fees", "propose", id)
+	d.says(0, []string{"catalog/bodies.csv\n@@ line 1, was 1", ",Hanoi Power Corporation,,", "+ EVNHANOI,EHN,"}, "fees", "drafts", id)
 	d.approved(draft.ID)
 	d.says(0, []string{"Power Corporation of Hanoi"}, "catalog", "show", "bodies", "--on", "2025-06-02")
 	d.says(0, []string{"bodies", "rows"}, "catalog", "show")

@@ -66,7 +66,7 @@ func (s *server) drafts(api huma.API) {
 	list := operation("tariff-drafts", http.MethodGet, draftsPath, "The drafts")
 	list.Errors = []int{401, 403}
 	huma.Register(api, list, s.listDrafts)
-	get := operation("tariff-draft", http.MethodGet, draftsPath+"/{id}", "A draft, with every entry of the law that it changes")
+	get := operation("tariff-draft", http.MethodGet, draftsPath+"/{id}", "A draft, with every entry of the law that it changes, its texts line by line and the services whose quotes can change")
 	get.Errors = []int{401, 403, 404}
 	huma.Register(api, get, func(ctx context.Context, in *Numbered) (*draftAnswer, error) {
 		return s.answerDraft(ctx)(s.Drafts.Get(ctx, actorOf(ctx), in.ID))

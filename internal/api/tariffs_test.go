@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,8 +34,11 @@ components:
 		fmt.Fprintf(&b, "      - {version: %d/2020, from: %s, act: Circular %d/2020/TT-BTC, source: read, confidence: high, "+
 			"rules: [{rule: {vi: mọi trường hợp, en: every case}, per_unit: {quantity: sets, price: %q}}]}\n", i+1, from, i+1, amount)
 	}
-	first, amount, _ := strings.Cut(versions[0], " ")
-	fmt.Fprintf(&b, "examples:\n  - {why: the first day, on: %s, inputs: {}, total: %q}\n", first, amount)
+	b.WriteString("examples:\n")
+	for _, v := range versions {
+		from, amount, _ := strings.Cut(v, " ")
+		fmt.Fprintf(&b, "  - {why: the first day, on: %s, inputs: {}, total: %q}\n", from, amount)
+	}
 	return b.String()
 }
 
@@ -125,6 +129,11 @@ func TestATariffIsChangedByTwoPersons(t *testing.T) {
 	if len(d.Changes) != 2 || d.Changes[1].Kind != publication.Added || d.Changes[1].From.String() != "2026-01-01" || d.Changes[1].Past {
 		t.Errorf("changes %+v", d.Changes)
 	}
+	var shown publication.Draft
+	o.must(json.Unmarshal(o.want(200, "GET", at, "").body, &shown))
+	if len(shown.Diffs) != 1 || !strings.Contains(shown.Diffs[0].Lines, "\n+       - {version: 2/2020, from: 2026-01-01") || !slices.Equal(shown.Services, []string{"permit"}) {
+		t.Errorf("line by line: %+v, of %v", shown.Diffs, shown.Services)
+	}
 	if texts := o.want(200, "GET", at+"/documents", ""); !strings.Contains(string(texts.body), `2026-01-01`) {
 		t.Errorf("its documents: %s", texts.body)
 	}
@@ -197,7 +206,7 @@ func TestBadDrafts(t *testing.T) {
 		"an unknown table":      {post(drafting("catalog/taxes.csv", "a,b\n")), 422, "invalid", "#/documents/0/text", "taxes.csv"},
 		"twice":                 {post(drafting("schedules/permit.yaml", good, "schedules/permit.yaml", good)), 422, "invalid", "#/documents/1/name", "twice"},
 		"empty":                 {post(drafting("schedules/permit.yaml", "")), 422, "invalid", "#/documents", "cannot be taken away"},
-		"an unknown key":        {post(drafting("schedules/other.yaml", other, "schedules/permit.yaml", good+"colour: red\n")), 422, "invalid", "#/documents/1/text", "permit.yaml:17: "},
+		"an unknown key":        {post(drafting("schedules/other.yaml", other, "schedules/permit.yaml", good+"colour: red\n")), 422, "invalid", "#/documents/1/text", "permit.yaml:18: "},
 		"versions out of order": {post(drafting("schedules/permit.yaml", permit("2020-01-01 100000", "2019-01-01 120000"))), 422, "invalid", "#/documents/0/text", "version 2/2020"},
 		"an example that fails": {post(drafting("schedules/permit.yaml", strings.Replace(good, `total: "100000"`, `total: "99999"`, 1))), 422, "invalid", "#/documents/0/text", "the example of 2020-01-01"},
 		"a lost column":         {post(drafting("catalog/books.csv", "key,name\n000,House\n")), 422, "invalid", "#/documents/0/text", "books.csv line 1, column mark"},

@@ -25,7 +25,6 @@ type Entry struct {
 	Unknown     bool     // no amount is on file: who asks is refused
 	Provisional bool     // an amount of it rests on evidence that is not yet certain
 	Optional    bool     // outside the component's versions there is no such line: its days may end
-	Later       bool     // a date of the case chooses it, not the quote's own: quotes of days after To still come to it
 	Charges     []string // the charge keys of its lines, those of an amount that is not on file among them; none of a parameter
 
 	// Proved: an example on one of its days asked for it, of its own schedule, or of one that uses the parameter.
@@ -149,7 +148,7 @@ func (l *loader) entries(t *tariff) []Entry {
 	var out []Entry
 	for i, written := range list(l.plain["components"]) {
 		c := &t.components[i]
-		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional, Later: c.by != fromRequest}
+		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional}
 		digests := l.digests(written)
 		if c.follows != none {
 			out = append(out, c.followingEntries(t, base, digests[0])...)
@@ -187,7 +186,7 @@ func (l *loader) digests(written any) []string {
 
 func (c *component) followingEntries(t *tariff, base Entry, digest string) []Entry {
 	var out []Entry
-	base.Charges, base.Later = c.chargesIn(&c.versions[0]), t.uses[c.follows].by != fromRequest
+	base.Charges = c.chargesIn(&c.versions[0])
 	for i, e := range t.uses[c.follows].parameter.entries {
 		base.Proved = t.proof[choice{c.slot, i}]
 		base.Name, base.From, base.To, base.Act, base.Unknown, base.Digest = e.Name, e.From, e.To, e.Act, e.Unknown, digest

@@ -41,7 +41,7 @@ func (s *Store) Begin(ctx context.Context, docs Documents) (Brought, error) {
 		if err != nil || len(fresh) == 0 {
 			return err
 		}
-		c, err := prepare(ctx, tx, fresh)
+		c, err := prepare(ctx, tx, fresh, s.today())
 		switch refused, ok := errors.AsType[*problem.Error](err); {
 		case ok && c.base.revision > 0:
 			// The program must start beside what is published: a person has to look at it.

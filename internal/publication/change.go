@@ -1,15 +1,13 @@
 package publication
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/csv"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 )
 
@@ -17,31 +15,36 @@ import (
 type ChangeKind string
 
 // Added: there was no entry of this first day. Ended: it says the same, until another last day. Corrected: it says
-// something else. Removed: there is none any more. Reworded: the document differs, but none of its entries does.
+// something else. Removed: there is none any more. Head: what a schedule or parameter says outside of its versions, and so
+// of all days. Reworded: the document differs in words alone.
 const (
 	Added     ChangeKind = "added"
 	Ended     ChangeKind = "ended"
 	Corrected ChangeKind = "corrected"
 	Removed   ChangeKind = "removed"
+	Head      ChangeKind = "head"
 	Reworded  ChangeKind = "reworded"
 )
 
-// Change is one entry that a draft changes: a dated version of a component or parameter, or a row of a catalogue table.
-// From, To (zero: open end), Act and the marks are those of the entry as the draft has it, or as it was where it is removed.
+// Change is one entry that a draft changes: a dated version of a component or parameter, what a document says outside of
+// them, or a row of a catalogue table. From, To (zero: open end), Act and the marks are those of the entry as the draft has
+// it, or as it was where it is removed.
 type Change struct {
 	Document    string        `json:"document"`
 	Kind        ChangeKind    `json:"kind"`
 	Of          string        `json:"of,omitempty"`        // service or parameter; of a catalogue row the table
 	Component   string        `json:"component,omitempty"` // of a service
 	Name        fee.Text      `json:"name"`                // of the version
-	Row         string        `json:"row,omitempty"`       // of a catalogue table, without its last day
+	Row         string        `json:"row,omitempty"`       // of a catalogue table, without its last day; of a head what it is about
+	Was         string        `json:"was,omitempty"`       // of a head, or of the cells of a row that differ
+	Is          string        `json:"is,omitempty"`
 	From        calendar.Date `json:"from"`
 	To          calendar.Date `json:"to"`
 	Act         fee.Text      `json:"act"`
 	Unknown     bool          `json:"unknown,omitempty"`
 	Provisional bool          `json:"provisional,omitempty"`
 	Since       calendar.Date `json:"since"` // the first day on which something else holds; zero: on every day
-	Past        bool          `json:"past"`  // that day was past when the draft was decided, or is now: a correction
+	Past        bool          `json:"past"`  // that day is not to come, or was not when the draft was decided: quotes of it may be out
 }
 
 // entry is what may change: one side of a Change with the digest of what it says.
@@ -49,18 +52,21 @@ type entry struct {
 	id int64 // of its row, where it is published
 	Change
 	digest   string
-	optional bool // outside its versions there is no such line
+	optional bool     // outside its versions there is no such line
+	charges  []string // of a component's lines
+	proved   bool     // an example came to it
+	row      catalog.WrittenRow
 }
 
 func (e entry) key() string {
-	return strings.Join([]string{e.Of, e.Component, e.Row, e.From.String()}, "\x00")
+	return strings.Join([]string{e.Of, e.Component, e.row.Key, e.From.String()}, "\x00")
 }
 
 // feeEntries are the entries of compiled schedules.
 func feeEntries(s *fee.Schedules) []entry {
 	var out []entry
 	for _, e := range s.Entries() {
-		out = append(out, entry{digest: e.Digest, optional: e.Optional, Change: Change{
+		out = append(out, entry{digest: e.Digest, optional: e.Optional, charges: append([]string{}, e.Charges...), proved: e.Proved, Change: Change{
 			Document: feeFolder + e.Document, Of: e.Of, Component: e.Component, Name: e.Name, From: e.From, To: e.To, Act: e.Act,
 			Unknown: e.Unknown, Provisional: e.Provisional,
 		}})
@@ -68,69 +74,86 @@ func feeEntries(s *fee.Schedules) []entry {
 	return out
 }
 
-// tableEntries are the rows of a catalogue table that was parsed before.
+// tableEntries are the rows of a catalogue table.
 func tableEntries(name string, text []byte) ([]entry, error) {
-	if len(text) == 0 {
-		return nil, nil
-	}
-	lines, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("reading the rows of %s: %w", name, err)
-	}
-	table := strings.TrimSuffix(strings.TrimPrefix(name, catalogFolder), ".csv")
-	from, until := slices.Index(lines[0], "from"), slices.Index(lines[0], "until")
-	day := func(cells []string, column int) (d calendar.Date) {
-		if column >= 0 {
-			d, _ = calendar.ParseDate(cells[column]) // a table without the day, or a row of all days
-		}
-		return d
-	}
+	file := strings.TrimPrefix(name, catalogFolder)
+	rows, err := catalog.WrittenRows(file, text)
 	var out []entry
-	for _, cells := range lines[1:] {
-		e := entry{Change: Change{Document: name, Of: table, From: day(cells, from), To: day(cells, until)}}
-		if until >= 0 {
-			cells = slices.Delete(cells, until, until+1)
+	for _, row := range rows {
+		var cells []string
+		for _, c := range row.Cells {
+			if c.Column != "until" {
+				cells = append(cells, c.Text)
+			}
 		}
-		e.Row = strings.Join(cells, ",")
-		out = append(out, e)
+		out = append(out, entry{row: row, Change: Change{
+			Document: name, Of: strings.TrimSuffix(file, ".csv"), Row: strings.Join(cells, ","), From: row.From, To: row.Until,
+		}})
 	}
-	return out, nil
+	return out, err
 }
 
-// difference lists what becomes of the entries, in the order of documents, things and days.
-func difference(before, after []entry) []Change {
-	was := map[string]entry{}
-	for _, e := range before {
-		was[e.key()] = e
+// difference is an entry as it was and as it is; one of both is nil where it is added or removed.
+type difference struct{ was, is *entry }
+
+// differences lists what becomes of entries.
+func differences(before, after []entry) []difference {
+	was := map[string]*entry{}
+	for i := range before {
+		was[before[i].key()] = &before[i]
 	}
-	var out []Change
-	for _, e := range after {
-		old, there := was[e.key()]
+	var out []difference
+	for i := range after {
+		e := &after[i]
+		old := was[e.key()]
 		delete(was, e.key())
-		c := e.Change
-		c.Since = c.From
-		switch {
-		case !there:
-			c.Kind = Added
-		case old.digest != e.digest || !sameMarks(old.Change, c):
-			c.Kind = Corrected
-		case old.To != c.To:
-			c.Kind, c.Since = Ended, earlierEnd(old.To, c.To).AddDays(1)
-		default:
-			continue
+		if d := (difference{old, e}); old == nil || d.corrected() || old.To != e.To {
+			out = append(out, d)
 		}
-		out = append(out, c)
 	}
-	for _, e := range was {
-		c := e.Change
-		c.Kind, c.Since = Removed, c.From
-		out = append(out, c)
+	for _, old := range was {
+		out = append(out, difference{was: old})
 	}
-	slices.SortFunc(out, func(a, b Change) int {
-		return cmp.Or(strings.Compare(a.Document, b.Document), strings.Compare(a.Of, b.Of), strings.Compare(a.Component, b.Component),
-			a.From.Compare(b.From), strings.Compare(a.Row, b.Row))
-	})
 	return out
+}
+
+// corrected: it says something else, not only until another day.
+func (d difference) corrected() bool {
+	return d.was.digest != d.is.digest || !sameMarks(d.was.Change, d.is.Change) ||
+		slices.ContainsFunc(d.columns(), func(column string) bool { return column != "until" })
+}
+
+// columns are those in which the two rows of a table differ.
+func (d difference) columns() (out []string) {
+	for _, c := range slices.Concat(d.is.row.Cells, d.was.row.Cells) {
+		if d.was.row.Cell(c.Column) != d.is.row.Cell(c.Column) && !slices.Contains(out, c.Column) {
+			out = append(out, c.Column)
+		}
+	}
+	return out
+}
+
+func (d difference) change() Change {
+	switch {
+	case d.is == nil:
+		c := d.was.Change
+		c.Kind, c.Since = Removed, c.From
+		return c
+	case d.was == nil:
+		c := d.is.Change
+		c.Kind, c.Since = Added, c.From
+		return c
+	}
+	c := d.is.Change
+	var was, is []string
+	for _, column := range d.columns() {
+		was, is = append(was, column+" "+d.was.row.Cell(column)), append(is, column+" "+d.is.row.Cell(column))
+	}
+	c.Was, c.Is = strings.Join(was, ", "), strings.Join(is, ", ")
+	if c.Kind, c.Since = Corrected, c.From; !d.corrected() {
+		c.Kind, c.Since = Ended, earlierEnd(d.was.To, c.To).AddDays(1)
+	}
+	return c
 }
 
 func sameMarks(a, b Change) bool {
@@ -145,28 +168,34 @@ func earlierEnd(a, b calendar.Date) calendar.Date {
 	return a
 }
 
-// changes lists what a law with new documents changes: the entries of the schedules, the rows of the tables, and the
-// documents that say the same in other words.
-func changes(published, docs Documents, before, after []entry) ([]Change, error) {
-	for _, name := range slices.Sorted(maps.Keys(docs)) {
-		if !strings.HasPrefix(name, catalogFolder) {
-			continue
-		}
-		was, err := tableEntries(name, published[name])
-		if err != nil {
-			return nil, err
-		}
-		is, err := tableEntries(name, docs[name])
-		if err != nil {
-			return nil, err
-		}
-		before, after = append(before, was...), append(after, is...)
+// headChanges lists what a schedule or parameter says outside of its versions, and said otherwise.
+func headChanges(name string, was, is []byte) []Change {
+	file := strings.TrimPrefix(name, feeFolder)
+	of := strings.TrimSuffix(strings.TrimPrefix(file, "parameters/"), ".yaml")
+	var out []Change
+	for _, h := range fee.CompareHeads(file, was, is) {
+		out = append(out, Change{Document: name, Kind: Head, Of: of, Row: h.What, Was: h.Was, Is: h.Is})
 	}
-	out := difference(before, after)
-	for _, name := range slices.Sorted(maps.Keys(docs)) {
+	return out
+}
+
+// told lists changes in the order of documents, things and days, and the documents in which nothing changes but words.
+func (c change) told(entries []difference) []Change {
+	var out []Change
+	for _, d := range entries {
+		out = append(out, d.change())
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.docs)) {
+		if was, there := c.published[name]; there && strings.HasPrefix(name, feeFolder) {
+			out = append(out, headChanges(name, was, c.docs[name])...)
+		}
 		if !slices.ContainsFunc(out, func(c Change) bool { return c.Document == name }) {
 			out = append(out, Change{Document: name, Kind: Reworded})
 		}
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b Change) int {
+		return cmp.Or(strings.Compare(a.Document, b.Document), strings.Compare(a.Of, b.Of), strings.Compare(a.Component, b.Component),
+			a.From.Compare(b.From), strings.Compare(a.Row, b.Row))
+	})
+	return out
 }

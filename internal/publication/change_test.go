@@ -8,6 +8,7 @@ import (
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/pg/pgtest"
+	"exchequer/internal/problem"
 	"exchequer/internal/publication"
 )
 
@@ -34,7 +35,7 @@ func TestWhatADraftChanges(t *testing.T) {
 		{"a version taken back", tariff("2020-01-01 100000"),
 			"ended 1/2020 [2020-01-01,] since 2026-01-01 past=false\nremoved 2/2020 [2026-01-01,] since 2026-01-01 past=false"},
 		{"another amount from today on", tariff("2020-01-01 100000", "2025-06-02 120000"),
-			"ended 1/2020 [2020-01-01,2025-06-01] since 2025-06-02 past=false\nadded 2/2020 [2025-06-02,] since 2025-06-02 past=false\nremoved 2/2020 [2026-01-01,] since 2026-01-01 past=false"},
+			"ended 1/2020 [2020-01-01,2025-06-01] since 2025-06-02 past=true\nadded 2/2020 [2025-06-02,] since 2025-06-02 past=true\nremoved 2/2020 [2026-01-01,] since 2026-01-01 past=false"},
 		{"another amount from yesterday on", tariff("2020-01-01 100000", "2025-06-01 110000", "2026-01-01 120000"),
 			"ended 1/2020 [2020-01-01,2025-05-31] since 2025-06-01 past=true\nadded 2/2020 [2025-06-01,2025-12-31] since 2025-06-01 past=true\ncorrected 3/2020 [2026-01-01,] since 2026-01-01 past=false"},
 		{"another amount all along", tariff("2020-01-01 90000", "2026-01-01 120000"),
@@ -44,7 +45,7 @@ func TestWhatADraftChanges(t *testing.T) {
 		{"no longer known", tariff("2020-01-01 100000", "2026-01-01 unknown"),
 			"corrected 2/2020 [2026-01-01,] since 2026-01-01 past=false"},
 		{"a comment", append(tariff("2020-01-01 100000", "2026-01-01 120000"), "# read again\n"...),
-			"reworded  [,] since  past=true"},
+			"reworded  [,] since  past=false"},
 	} {
 		d, err := w.Draft(t.Context(), lan, publication.Documents{permit: c.text})
 		if err != nil {
@@ -74,7 +75,6 @@ func TestWhatFollowsAParameterChangesWithIt(t *testing.T) {
 	}
 	docs := lawOf(t, tariff("2020-01-01 100000"))
 	docs[rate], docs[household] = included[rate], included[household]
-	docs[procedures] = offering(docs[procedures], "electricity_household")
 	w := &world{pool: pgtest.New(t), clock: &clock{}}
 	w.clock.set("2025-06-02")
 	w.Store = publication.New(w.pool, w.clock)
@@ -90,7 +90,11 @@ func TestWhatFollowsAParameterChangesWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	longer := append(slices.Clone(docs[rate]), `  - {version: 1/2098, from: 2099-01-01, value: "0.05", act: Decree 1/2098/ND-CP, source: read, confidence: high}`+"\n"...)
-	d, err := w.Draft(t.Context(), lan, publication.Documents{rate: longer})
+	_, err = w.Draft(t.Context(), lan, publication.Documents{rate: longer})
+	wants(t, "without an example", err, problem.Invalid, "parameter vat_electricity, version 1/2098: no example asks for it from 2099-01-01 on: add one to a schedule that uses it, in the same draft: electricity_household")
+	user := strings.NewReplacer("service: permit", "service: other", "components:", "parameters: [{name: rate, parameter: vat_electricity, by: date}]\ncomponents:",
+		`fixed: "100"`, `percentage: {rate: rate, of: "100", rounding: half_up}`, "2020-01-01", "2099-01-01", `total: "100"`, `total: "5"`).Replace(string(tariff("2020-01-01 100")))
+	d, err := w.Draft(t.Context(), lan, publication.Documents{rate: longer, "schedules/other.yaml": []byte(user)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 	if err != nil {
 		return err
 	}
-	c, err := prepare(ctx, tx, docs)
+	c, err := prepare(ctx, tx, docs, s.today())
 	if err != nil {
 		return err
 	}

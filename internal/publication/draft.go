@@ -40,6 +40,8 @@ type Draft struct {
 	Base       int64           `json:"base"` // the revision it was drafted from
 	Documents  []DraftDocument `json:"documents"`
 	Changes    []Change        `json:"changes"`
+	Services   []string        `json:"services"`        // whose quotes can change, also by a parameter only
+	Diffs      []Diff          `json:"diffs,omitempty"` // line by line; only of a draft that is asked for by itself (Get)
 	DraftedBy  string          `json:"drafted_by"`
 	DraftedAt  time.Time       `json:"drafted_at"`
 	ProposedBy string          `json:"proposed_by,omitempty"`
@@ -77,7 +79,7 @@ func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (D
 	if err := docs.check(); err != nil {
 		return Draft{}, err
 	}
-	c, err := prepare(ctx, s.pool, docs)
+	c, err := prepare(ctx, s.pool, docs, s.today())
 	if err != nil {
 		return Draft{}, err
 	}
@@ -123,8 +125,8 @@ func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c ch
 		return 0, err
 	}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO gateway.law_draft (base, digest, changes, drafted_by, drafted_at) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-		c.base.revision, digest, c.changes, actor.Name(), s.now()).Scan(&id)
+		INSERT INTO gateway.law_draft (base, digest, changes, services, drafted_by, drafted_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		c.base.revision, digest, c.changes, c.services, actor.Name(), s.now()).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("keeping the draft: %w", err)
 	}
@@ -157,14 +159,16 @@ func (c change) draftDocuments() []DraftDocument {
 // digestOfDraft binds what is approved to what was asked.
 func digestOfDraft(docs []DraftDocument) (string, error) { return approval.Digest(docs) }
 
-// Get gives a draft. NotFound; Forbidden unless the actor is treasury staff of the house.
+// Get gives a draft, with its texts told apart from those it replaces. NotFound; Forbidden unless the actor is treasury staff of the house.
 func (s *Store) Get(ctx context.Context, actor authn.Actor, id int64) (Draft, error) {
 	if err := require(actor); err != nil {
 		return Draft{}, err
 	}
 	var d Draft
 	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		d, err = s.readTx(ctx, tx, id, "")
+		if d, err = s.readTx(ctx, tx, id, ""); err == nil {
+			d.Diffs, err = diffsOf(ctx, tx, id)
+		}
 		return err
 	})
 	return d, err
@@ -215,7 +219,7 @@ func (s *Store) readTx(ctx context.Context, tx pgx.Tx, id int64, lock string) (D
 // read gives drafts with their documents, each change marked past or not as of the decision, or of today.
 func (s *Store) read(ctx context.Context, q queryer, where string, args ...any) ([]Draft, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, state, base, digest, changes, drafted_by, drafted_at, coalesce(approval, 0), coalesce(proposed_by, ''), proposed_at,
+		SELECT id, state, base, digest, changes, services, drafted_by, drafted_at, coalesce(approval, 0), coalesce(proposed_by, ''), proposed_at,
 		       coalesce(decided_by, ''), decided_at, coalesce(revision, 0), reason,
 		       (SELECT jsonb_agg(jsonb_build_object('name', o.name, 'digest', o.digest, 'replaces', o.replaces) ORDER BY o.name COLLATE "C")
 		        FROM gateway.law_draft_document o WHERE o.draft = d.id)
@@ -224,7 +228,7 @@ func (s *Store) read(ctx context.Context, q queryer, where string, args ...any) 
 		return nil, fmt.Errorf("reading drafts: %w", err)
 	}
 	drafts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Draft, err error) {
-		err = row.Scan(&d.ID, &d.State, &d.Base, &d.digest, &d.Changes, &d.DraftedBy, &d.DraftedAt, &d.approval, &d.ProposedBy, &d.ProposedAt,
+		err = row.Scan(&d.ID, &d.State, &d.Base, &d.digest, &d.Changes, &d.Services, &d.DraftedBy, &d.DraftedAt, &d.approval, &d.ProposedBy, &d.ProposedAt,
 			&d.DecidedBy, &d.DecidedAt, &d.Revision, &d.Reason, &d.Documents)
 		return d, err
 	})
@@ -243,7 +247,7 @@ func (d Draft) markPast(now time.Time) {
 	}
 	today := calendar.DayOf(now)
 	for i := range d.Changes {
-		d.Changes[i].Past = d.Changes[i].Since.Before(today)
+		d.Changes[i].Past = d.Changes[i].Kind != Reworded && !d.Changes[i].Since.After(today)
 	}
 }
 

@@ -209,8 +209,7 @@ func TestOfTwoDraftsOfOneDocumentOneIsDraftedAgain(t *testing.T) {
 	one := w.propose(t, "2020-01-01 100000", "2026-01-01 120000")
 	two := w.propose(t, "2020-01-01 100000", "2026-01-01 130000")
 	second := bytes.ReplaceAll(tariff("2020-01-01 5000"), []byte("permit"), []byte("other"))
-	three, err := w.Draft(t.Context(), lan, publication.Documents{"schedules/other.yaml": second,
-		procedures: offering(lawOf(t, second)[procedures], "other")})
+	three, err := w.Draft(t.Context(), lan, publication.Documents{"schedules/other.yaml": second})
 	if err == nil {
 		three, err = w.Propose(t.Context(), lan, three.ID)
 	}
@@ -285,15 +284,15 @@ func TestBadDocuments(t *testing.T) {
 		"an unknown table":        {publication.Documents{"catalog/taxes.csv": []byte("a\n")}, problem.Invalid, "taxes.csv"},
 		"a long name":             {publication.Documents{"schedules/" + strings.Repeat("a", 70) + ".yaml": []byte("x")}, problem.Invalid, "no document"},
 		"no YAML":                 {publication.Documents{permit: []byte("{")}, problem.Invalid, "permit.yaml"},
-		"an unknown key":          {publication.Documents{permit: []byte(good + "colour: red\n")}, problem.Invalid, "permit.yaml:15"},
+		"an unknown key":          {publication.Documents{permit: []byte(good + "colour: red\n")}, problem.Invalid, "permit.yaml:16"},
 		"versions out of order":   {publication.Documents{permit: tariff("2020-01-01 100000", "2019-01-01 120000")}, problem.Invalid, "2/2020"},
 		"a gap":                   {publication.Documents{permit: []byte(strings.Replace(good, "2020-01-01, act", "2020-01-01, to: 2025-12-30, act", 1))}, problem.Invalid, "from 2025-12-31 to 2025-12-31 no version is in force"},
 		"an example that fails":   {publication.Documents{permit: []byte(strings.Replace(good, `total: "100000"`, `total: "99999"`, 1))}, problem.Invalid, "permit.yaml:14"},
 		"a second one of service": {publication.Documents{"schedules/again.yaml": []byte(good)}, problem.Invalid, "permit"},
 		"what is published":       {publication.Documents{permit: tariff("2020-01-01 100000")}, problem.Conflict, "nothing to change"},
 		"a later first day":       {publication.Documents{permit: tariff("2021-01-01 100000")}, problem.Invalid, "2020-01-01"},
-		"a closed end":            {publication.Documents{permit: []byte(strings.Replace(string(tariff("2020-01-01 100000")), "2020-01-01, act", "2020-01-01, to: 2027-12-31, act", 1))}, problem.Invalid, "permit_fee: no version is left for 2028-01-01"},
-		"a component away":        {publication.Documents{permit: []byte(strings.ReplaceAll(string(tariff("2020-06-01 100000")), "permit_fee", "fee"))}, problem.Invalid, "permit: no version is left for 2020-01-01"},
+		"a closed end":            {publication.Documents{permit: []byte(strings.Replace(string(tariff("2020-01-01 100000")), "2020-01-01, act", "2020-01-01, to: 2027-12-31, act", 1))}, problem.Invalid, "permit_fee: no version is left from 2028-01-01 on"},
+		"a component away":        {publication.Documents{permit: []byte(strings.ReplaceAll(string(tariff("2020-06-01 100000")), "permit_fee", "fee"))}, problem.Invalid, "permit: no version is left from 2020-01-01 to 2020-05-31"},
 	} {
 		_, err := w.Draft(t.Context(), lan, c.docs)
 		wants(t, name, err, c.code, c.says)

@@ -52,6 +52,9 @@ func New(pool *pgxpool.Pool, clock calendar.Clock) *Store {
 // now is the clock's instant as PostgreSQL keeps it.
 func (s *Store) now() time.Time { return s.clock.Now().UTC().Truncate(time.Microsecond) }
 
+// today is the business day by which what a draft changes is past, or to come.
+func (s *Store) today() calendar.Date { return calendar.DayOf(s.now()) }
+
 // publishLock is the advisory lock under which publications follow one after another. A row to lock would have to be one
 // that the program may change; publications may not be changed.
 const publishLock int64 = 0x65786c61 // "exla"

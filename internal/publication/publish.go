@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"exchequer/internal/authn"
+	"exchequer/internal/calendar"
 )
 
 // change is a law that was checked, and what it changes of the published one.
@@ -22,11 +23,12 @@ type change struct {
 	before    []entry // of the schedules, as published
 	after     []entry
 	changes   []Change
+	services  []string // whose quotes can change
 }
 
 // prepare compiles the published law with other documents in it and lists what that changes. Documents that say what is
-// published are left out. Invalid where it is no law, or where days would be left without one.
-func prepare(ctx context.Context, q queryer, docs Documents) (c change, err error) {
+// published are left out. Invalid where it is no law, takes away what was known, or is not proved by examples.
+func prepare(ctx context.Context, q queryer, docs Documents, today calendar.Date) (c change, err error) {
 	if c.base, err = current(ctx, q); err != nil {
 		return c, err
 	}
@@ -48,10 +50,7 @@ func prepare(ctx context.Context, q queryer, docs Documents) (c change, err erro
 	if c.base.revision == 0 {
 		return c, nil
 	}
-	if err := checkKept(c.before, c.after); err != nil {
-		return c, err
-	}
-	c.changes, err = changes(c.published, c.docs, c.before, c.after)
+	err = c.review(today)
 	return c, err
 }
 
@@ -145,11 +144,11 @@ func publishEntriesTx(ctx context.Context, tx pgx.Tx, e edition, before, after [
 	var rows [][]any
 	for _, v := range after {
 		if _, fresh := stays[v.key()]; fresh {
-			rows = append(rows, []any{v.Document, e.revision, v.Of, v.Component, v.Name.Vi, v.Name.En, v.From, v.To, e.since,
+			rows = append(rows, []any{v.Document, e.revision, v.Of, v.Component, v.charges, v.optional, v.Name.Vi, v.Name.En, v.From, v.To, e.since,
 				v.Act.Vi, v.Act.En, v.Unknown, v.Provisional, v.digest})
 		}
 	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"gateway", "law_version"}, []string{"document", "revision", "of", "component", "name_vi", "name_en",
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"gateway", "law_version"}, []string{"document", "revision", "of", "component", "charges", "optional", "name_vi", "name_en",
 		"valid_from", "valid_until", "known_from", "act_vi", "act_en", "unknown", "provisional", "digest"}, pgx.CopyFromRows(rows))
 	if err != nil {
 		return fmt.Errorf("publishing versions: %w", err)
@@ -166,7 +165,7 @@ func entriesAt(ctx context.Context, q queryer, at time.Time) ([]entry, error) {
 	versions, err := readVersions(ctx, q, VersionsQuery{Known: at})
 	out := make([]entry, len(versions))
 	for i, v := range versions {
-		out[i] = entry{id: v.id, digest: v.Digest, Change: Change{
+		out[i] = entry{id: v.id, digest: v.Digest, optional: v.Optional, charges: v.Charges, Change: Change{
 			Document: v.Document, Of: v.Of, Component: v.Component, Name: v.Name, From: v.From, To: v.To, Act: v.Act,
 			Unknown: v.Unknown, Provisional: v.Provisional,
 		}}

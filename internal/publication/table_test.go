@@ -47,9 +47,9 @@ func TestTwoVersionsNeverHoldOnOneDay(t *testing.T) {
 	w := newWorld(t)
 	insert := func(component, from, until string) error {
 		_, err := w.pool.Exec(t.Context(), `
-			INSERT INTO gateway.law_version (document, revision, of, component, name_vi, name_en, valid_from, valid_until, known_from, act_vi, act_en,
+			INSERT INTO gateway.law_version (document, revision, of, component, charges, optional, name_vi, name_en, valid_from, valid_until, known_from, act_vi, act_en,
 				unknown, provisional, digest)
-			SELECT document, revision, of, $1, name_vi, name_en, $2, nullif($3, '')::date, known_from, act_vi, act_en, unknown, provisional, digest
+			SELECT document, revision, of, $1, charges, optional, name_vi, name_en, $2, nullif($3, '')::date, known_from, act_vi, act_en, unknown, provisional, digest
 			FROM gateway.law_version WHERE component = 'permit_fee' AND valid_from = '2020-01-01'`, component, from, until)
 		return err
 	}

@@ -17,6 +17,8 @@ type Version struct {
 	Revision    int64         `json:"revision"` // which published it
 	Of          string        `json:"of"`       // service or parameter
 	Component   string        `json:"component,omitempty"`
+	Charges     []string      `json:"charges,omitempty"`  // of its lines
+	Optional    bool          `json:"optional,omitempty"` // outside the component's versions there is no such line
 	Name        fee.Text      `json:"name"`
 	From        calendar.Date `json:"from"`
 	To          calendar.Date `json:"to"` // last day; zero: open end
@@ -54,7 +56,7 @@ func (s *Store) Versions(ctx context.Context, q VersionsQuery) ([]Version, error
 
 func readVersions(ctx context.Context, q queryer, ask VersionsQuery) ([]Version, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, document, revision, of, component, name_vi, name_en, valid_from, valid_until, known_from, known_until,
+		SELECT id, document, revision, of, component, charges, optional, name_vi, name_en, valid_from, valid_until, known_from, known_until,
 		       act_vi, act_en, unknown, provisional, digest
 		FROM gateway.law_version
 		WHERE ($1 = '' OR of = $1)
@@ -65,7 +67,7 @@ func readVersions(ctx context.Context, q queryer, ask VersionsQuery) ([]Version,
 		return nil, fmt.Errorf("reading the versions: %w", err)
 	}
 	versions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v Version, err error) {
-		err = row.Scan(&v.id, &v.Document, &v.Revision, &v.Of, &v.Component, &v.Name.Vi, &v.Name.En, &v.From, &v.To, &v.KnownFrom, &v.KnownUntil,
+		err = row.Scan(&v.id, &v.Document, &v.Revision, &v.Of, &v.Component, &v.Charges, &v.Optional, &v.Name.Vi, &v.Name.En, &v.From, &v.To, &v.KnownFrom, &v.KnownUntil,
 			&v.Act.Vi, &v.Act.En, &v.Unknown, &v.Provisional, &v.Digest)
 		return v, err
 	})

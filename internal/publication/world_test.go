@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +52,15 @@ components:
 		}
 		fmt.Fprintf(&b, "      - {version: %d/2020, from: %s, act: Circular %d/2020/TT-BTC, source: read, confidence: high, %s}\n", i+1, from, i+1, says)
 	}
-	first, amount, _ := strings.Cut(versions[0], " ")
-	fmt.Fprintf(&b, "examples:\n  - {why: the first day, on: %s, inputs: {}, total: %q}\n", first, amount)
+	b.WriteString("examples:\n")
+	for i, v := range versions {
+		from, amount, _ := strings.Cut(v, " ")
+		says := fmt.Sprintf("total: %q", amount)
+		if amount == "unknown" {
+			says = fmt.Sprintf("refused: Circular %d/2020", i+1)
+		}
+		fmt.Fprintf(&b, "  - {why: the first day, on: %s, inputs: {}, %s}\n", from, says)
+	}
 	return []byte(b.String())
 }
 
@@ -67,15 +73,9 @@ func lawOf(t *testing.T, schedule []byte) publication.Documents {
 	}
 	maps.DeleteFunc(docs, func(name string, _ []byte) bool { return !strings.HasPrefix(name, "catalog/") })
 	docs[permit] = schedule
-	docs[procedures] = offering([]byte("code,service,name_vi,name_en,body_kind,from,until,mark,source\n"), "permit")
+	docs["catalog/procedures.csv"] = []byte("code,service,name_vi,name_en,body_kind,from,until,mark,source\n" +
+		"EX.1,permit,Giấy phép,Permit,power_corporation,2009-01-01,,example,made up\n")
 	return docs
-}
-
-const procedures = "catalog/procedures.csv"
-
-// offering adds the procedure of a service of the power corporations to the table.
-func offering(table []byte, service string) []byte {
-	return fmt.Appendf(slices.Clone(table), "EX.%s,%[1]s,Giấy phép,Permit,power_corporation,2018-01-01,,example,made up\n", service)
 }
 
 // clock stands where a test puts it.
