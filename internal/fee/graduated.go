@@ -34,7 +34,7 @@ func (l *loader) graduated(t *tariff, doc *graduatedDoc, at string) kind {
 		one := tier{}
 		if price := l.bound(tierDoc.Price, place+".price"); price != nil {
 			one.price = *price
-			l.needIf(price.less(number{}), place+".price", "the price of a tier must not be below 0")
+			l.wholeUnless(doc.Rounding, *price, place+".price")
 		} else {
 			l.fault(place, "the tier needs a price")
 		}

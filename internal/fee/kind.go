@@ -20,7 +20,11 @@ func (l *loader) kind(t *tariff, doc *ruleDoc, at string) kind {
 			found = append(found, make())
 		}
 	}
-	add(doc.Fixed != "", func() kind { return fixed{l.amount(t, doc.Fixed, at+".fixed", true)} })
+	add(doc.Fixed != "", func() kind {
+		k := fixed{l.amount(t, doc.Fixed, at+".fixed", true)}
+		l.wholeUnless(money.Exact, k.amount.constant(), at+".fixed")
+		return k
+	})
 	add(doc.Exempt, func() kind { return exempt{} })
 	add(doc.Unknown.En != "", func() kind { return unknown{why: l.text(doc.Unknown, at+".unknown")} })
 	add(doc.Midpoint != nil, func() kind { return l.midpoint(doc.Midpoint, at+".midpoint") })
@@ -109,7 +113,9 @@ type perUnit struct {
 
 func (l *loader) perUnit(t *tariff, doc *perUnitDoc, at string) kind {
 	l.rounding(doc.Rounding, at+".rounding")
-	return perUnit{l.amount(t, doc.Quantity, at+".quantity", true), l.amount(t, doc.Price, at+".price", true), doc.Rounding}
+	k := perUnit{l.amount(t, doc.Quantity, at+".quantity", true), l.amount(t, doc.Price, at+".price", true), doc.Rounding}
+	l.wholeUnless(doc.Rounding, k.price.constant(), at+".price")
+	return k
 }
 
 func (k perUnit) charge(r *run, line Line) error {
@@ -138,6 +144,16 @@ func (l *loader) roundingOf(what string, m money.Rounding, at string) {
 	l.needIf(!m.Valid() || m == money.Exact, at, "%s needs a rounding: half_up, half_even, down or up", what)
 }
 
+// notBelowZero and wholeUnless hold constants to what an amount can be made of, before a payer meets them: what only a
+// case can tell is refused there.
+func (l *loader) notBelowZero(n number, at string) {
+	l.wantIf(n.less(number{}), at, "%s must not be below 0: only a discount takes something off, and is written as what it takes", n)
+}
+
+func (l *loader) wholeUnless(rounding money.Rounding, n number, at string) {
+	l.wantIf(rounding == money.Exact && !n.isWhole(), at, "%s is not whole đồng, and no rounding is named", n)
+}
+
 // bound reads a constant, nil where none is written.
 func (l *loader) bound(text quoted, at string) *number {
 	if text == "" {
@@ -147,6 +163,7 @@ func (l *loader) bound(text quoted, at string) *number {
 	if err != nil {
 		l.fault(at, "%v", err)
 	}
+	l.notBelowZero(n, at)
 	return &n
 }
 

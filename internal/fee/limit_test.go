@@ -42,7 +42,7 @@ func TestNoAmountOverTheLimit(t *testing.T) {
 		{"a volume", ruled("code: fee", `volume: {quantity: n, tiers: [{price: "2"}]}`), `{"n": ` + most + `}`, "inputs"},
 		{"a rate that a maximum hides", ruled("code: fee", `percentage: {rate: "2", of: paid, max: "5", rounding: down}`), `{"paid": ` + most + `}`, "inputs"},
 		{"a least amount", ruled("code: fee", `percentage: {rate: "0", of: paid, min: 'paid * dec("2")', rounding: down}`), `{"paid": ` + most + `}`, "inputs"},
-		{"a discount that a maximum hides", ruled("code: fee", `discount: {rate: "2", of: paid, max: "5", rounding: down}`), `{"paid": ` + most + `}`, "inputs"},
+		{"a discount that a maximum hides", ruled("code: fee", `discount: {rate: "1", of: 'paid * dec("2")', max: "5", rounding: down}`), `{"paid": ` + most + `}`, "inputs"},
 		{"people", ruled("code: fee", `ordinal: {count: n, base: paid, shares: ["1"], then: "1", rounding: down}`), `{"n": 2, "paid": ` + most + `}`, "inputs"},
 		{"days", ruled("code: fee", `per_day: {rate: "1", of: paid, from: since, to: date, count: after_first_to_last, rounding: down}`), `{"since": "2025-07-01", "paid": ` + most + `}`, "inputs"},
 		{"a split", ruled("", `split: {of: 'paid * dec("2")', rounding: down, parts: [{code: a, rest: true}]}`), `{"paid": ` + most + `}`, "inputs"},

@@ -22,6 +22,7 @@ func (l *loader) percentage(t *tariff, doc *percentageDoc, at string) kind {
 		rate: l.amount(t, doc.Rate, at+".rate", true), of: l.amount(t, doc.Of, at+".of", true),
 		min: l.amount(t, doc.Min, at+".min", false), max: l.amount(t, doc.Max, at+".max", false), rounding: doc.Rounding,
 	}
+	l.wantIf(k.max != nil && k.max.how == amountFixed && k.max.fixed.less(k.min.constant()), at+".max", "the most is below the least")
 	if doc.Cap != nil {
 		l.needIf(doc.Cap.Code == "", at+".cap", "a cap needs the `code` of the line that takes off what lies above it")
 		k.cap, k.capCode = l.amount(t, doc.Cap.At, at+".cap.at", true), doc.Cap.Code
@@ -112,6 +113,8 @@ func (l *loader) discount(t *tariff, doc *discountDoc, at string) kind {
 	if k.amount == nil {
 		l.roundingOf("a rate of an amount", doc.Rounding, at)
 	}
+	l.wantIf(whole(1).less(k.rate.constant()), at+".rate", "a discount of %s takes off more than there is", k.rate.constant())
+	l.wholeUnless(doc.Rounding, k.amount.constant(), at+".amount")
 	l.rounding(doc.Rounding, at)
 	return k
 }

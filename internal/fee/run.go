@@ -67,10 +67,31 @@ func (r *run) quote() (*Quote, error) {
 			return nil, tooLarge()
 		}
 	}
-	if q.TotalVND < 0 {
-		return nil, fmt.Errorf("the reductions of %s are larger than its charges: the schedule needs a cap", q.Service)
+	if err := belowZero(q.Lines); err != nil {
+		return nil, err
 	}
 	return q, nil
+}
+
+// belowZero refuses lines of which those of one charge are less than nothing together, with the act of the reduction:
+// no budget line can pay a citizen, and no charge is reduced by another's.
+func belowZero(lines []Line) error {
+	for i := range lines {
+		if lines[i].Amount >= 0 {
+			continue
+		}
+		left := int64(0)
+		for j := range lines {
+			if lines[j].Charge == lines[i].Charge {
+				left += lines[j].Amount
+			}
+		}
+		if left < 0 {
+			return noAmount(lines[i].ActName(), said("với khoản “%s” số phải thu thành %d đồng, dưới 0", "with “%s” the charge comes to %d đồng, which is below 0",
+				lines[i].Label, left))
+		}
+	}
+	return nil
 }
 
 // outOfLimit is asked after each addition: two amounts within the limit do not overflow.
@@ -86,6 +107,10 @@ func tooLarge() error {
 func (r *run) add(line Line, n number, rounding money.Rounding) error {
 	if n.overLimit() {
 		return tooLarge()
+	}
+	if rounding == money.Exact && !n.isWhole() {
+		return noAmount(line.ActName(), said("%s ra %s đồng, có phần lẻ, mà chưa có quy định làm tròn", "%s comes to %s đồng, which is not whole, and no rounding is on file",
+			cmp.Or(line.Label, line.Rule), n))
 	}
 	amount, err := n.rounded(rounding)
 	if err != nil {

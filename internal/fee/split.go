@@ -64,7 +64,8 @@ func (k split) charge(r *run, line Line) error {
 	}
 	total, err := of.rounded(money.Exact)
 	if err != nil || total < 0 {
-		return fmt.Errorf("%s of %s splits %s, which is no whole amount of 0 or more: the schedule must check its inputs", line.Code, r.tariff.service, of)
+		return noAmount(line.ActName(), said("%s: %s không phải số nguyên đồng từ 0 trở lên, không chia được",
+			"%s: %s is no whole amount of 0 or more, and cannot be shared out", cmp.Or(line.Label, line.Rule), of))
 	}
 	sizes, left := make([]int64, len(k.parts)), total
 	for i := range k.parts {

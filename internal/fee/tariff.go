@@ -247,5 +247,6 @@ func (l *loader) amount(t *tariff, text quoted, at string, required bool) *amoun
 		l.fault(at, "%v", err)
 	}
 	l.needIf(required && text == "", at, "an amount is missing here")
+	l.notBelowZero(a.constant(), at)
 	return a
 }

@@ -162,6 +162,14 @@ func (l *language) amount(text quoted) (*amount, error) {
 	return a, nil
 }
 
+// constant gives the number of a constant, and 0 for what only a case can tell.
+func (a *amount) constant() number {
+	if a == nil || a.how != amountFixed {
+		return number{}
+	}
+	return a.fixed
+}
+
 // in gives the decimal in a run. What an expression makes is held to the limit of amounts, as inputs, parameters and
 // sums are.
 func (a *amount) in(r *run) (number, error) {

@@ -30,6 +30,7 @@ func (l *loader) volume(t *tariff, doc *volumeDoc, at string) kind {
 		band := volumeBand{upTo: l.bound(tier.UpTo, place+".up_to"), flat: tier.Amount != ""}
 		if price := l.bound(tier.Price+tier.Amount, place); price != nil {
 			band.price = *price
+			l.wholeUnless(doc.Rounding, *price, place)
 		}
 		if i > 0 && band.upTo != nil && k.tiers[i-1].upTo != nil {
 			l.needIf(!k.tiers[i-1].upTo.less(*band.upTo), place+".up_to", "tiers stand in order of their ends")

@@ -70,9 +70,6 @@ type sharing struct {
 
 // charge adds the budget lines of one charge. A charge of 0 has none.
 func (s *sharing) charge(c charge) error {
-	if c.amount < 0 {
-		return s.fault("gives %d for charge %s: a charge may not end below 0", c.amount, c.code)
-	}
 	if c.amount == 0 {
 		return nil
 	}

@@ -194,7 +194,7 @@ func TestAReductionIsTakenFromItsOwnCharge(t *testing.T) {
 		t.Errorf("nothing owed: %+v", q)
 	}
 	// The whole is 90, but the payer would be owed 10 by the fine: no budget line can hold that.
-	if _, err := quote.Make(law, of(`{"fine": 10, "late": 100, "off": 20}`)); problem.CodeOf(err) != problem.Internal || !strings.Contains(err.Error(), "may not end below 0") {
+	if _, err := quote.Make(law, of(`{"fine": 10, "late": 100, "off": 20}`)); problem.CodeOf(err) != problem.Refused || !strings.Contains(err.Error(), "-10 đồng, which is below 0") {
 		t.Errorf("a charge below 0: %v", err)
 	}
 }
