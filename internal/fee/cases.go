@@ -13,7 +13,7 @@ import (
 	"exchequer/internal/problem"
 )
 
-// CaseResult is what came of one row of a file of worked cases. Want and Got are a total in đồng, or `refused`.
+// CaseResult is what came of one row of a file of worked cases. Want and Got are a total in đồng, `refused`, or `invalid`.
 type CaseResult struct {
 	ID      string `json:"id"`
 	Service string `json:"service"`
@@ -24,8 +24,8 @@ type CaseResult struct {
 	Reason  string `json:"reason,omitempty"` // what differs, or why it was refused
 }
 
-// refused is the total of a case that expects a refusal.
-const refused = "refused"
+// What stands for the total of a case that expects none: the law refuses, naming its act, or the input is at fault.
+const refused, faulty = "refused", "invalid"
 
 // CheckCases works out every row of a CSV of worked cases and compares the total and, where the row has lines, their
 // amounts in order; whatever else stands in the lines is notes. The columns are id, service, date, inputs, total_vnd
@@ -94,11 +94,8 @@ func (c *CaseResult) compare(s *Schedules, inputs, lines string) {
 	q, err := s.Quote(Request{Service: c.Service, Date: date, Inputs: json.RawMessage(inputs)})
 	if err != nil {
 		c.Reason = err.Error()
-		refusal, ok := errors.AsType[*problem.Error](err)
-		if ok && refusal.Code != problem.NotFound { // a service that is not there is not an amount that is refused
-			c.Got = refused
-		}
-		c.OK = c.Got == refused && c.Want == refused
+		c.Got = outcome(err)
+		c.OK = c.Got != "" && c.Got == c.Want
 		return
 	}
 	c.Got = strconv.FormatInt(q.TotalVND, 10)
@@ -109,6 +106,19 @@ func (c *CaseResult) compare(s *Schedules, inputs, lines string) {
 	if c.Reason = differingLines(q, lines); c.Reason == "" {
 		c.OK = true
 	}
+}
+
+// outcome tells a refusal by law from a faulty input: a misspelt one must not pass for an amount that the law refuses. An
+// input beyond a bound of the law is refused by it. A service that is not there is neither.
+func outcome(err error) string {
+	refusal, ok := errors.AsType[*problem.Error](err)
+	switch {
+	case ok && (refusal.Code == problem.Refused || refusal.Act != ""):
+		return refused
+	case ok && refusal.Code == problem.Invalid:
+		return faulty
+	}
+	return ""
 }
 
 // differingLines compares the amounts of a case's lines, in order, with those of the quote.

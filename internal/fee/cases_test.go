@@ -31,6 +31,10 @@ func TestCheckCases(t *testing.T) {
 		{"a refusal that is expected", `1,driving_licence,2026-03-15,"{""channel"": ""online"", ""action"": ""new""}",refused,`, true, "refused", "154/2025"},
 		{"a refusal that is not", `1,driving_licence,2026-03-15,"{""channel"": ""online"", ""action"": ""new""}",135000,`, false, "refused", "154/2025"},
 		{"an amount where a refusal is expected", `1,driving_licence,2025-03-15,"{""channel"": ""online"", ""action"": ""new""}",refused,`, false, "115000", ""},
+		{"a misspelt input is no refusal", `1,driving_licence,2026-03-15,"{""chanel"": ""online"", ""action"": ""new""}",refused,`, false, "invalid", "does not have"},
+		{"a faulty input that is expected", `1,driving_licence,2026-03-15,"{""channel"": ""post"", ""action"": ""new""}",invalid,`, true, "invalid", "is not allowed"},
+		{"a refusal is no faulty input", `1,driving_licence,2026-03-15,"{""channel"": ""online"", ""action"": ""new""}",invalid,`, false, "refused", "154/2025"},
+		{"beyond a bound of the law", `1,voluntary_social_insurance,2025-07-15,"{""income"": 1499999, ""group"": ""other"", ""months"": 1}",refused,`, true, "refused", "is below the least allowed"},
 		{"a service without a schedule is no refused amount", `1,dog_licence,2025-03-15,{},refused,`, false, "", "no fee schedule"},
 		{"a date that is none", `1,driving_licence,15/03/2025,{},refused,`, false, "", "is not a date"},
 	} {

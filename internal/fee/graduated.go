@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 
@@ -52,7 +51,7 @@ func (k *graduated) coded(code string, label Text) {
 	k.code, k.codes, k.labels = code, make([]string, len(k.tiers)), make([]Text, len(k.tiers))
 	for i := range k.codes {
 		k.codes[i] = code + strconv.Itoa(i+1)
-		k.labels[i] = numbered(cmp.Or(label, tierLabel), i+1)
+		k.labels[i] = label.numbered(tierWord, i+1)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/money"
 	"exchequer/internal/problem"
 )
 
@@ -127,6 +128,9 @@ func (in *input) parse(text string) (value, error) {
 func (in *input) parseNumber(text string) (value, error) {
 	v := value{set: true, kind: in.kind}
 	n, err := parseNumber(text)
+	if err == errTooLarge {
+		return v, in.outOfRange(text)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -144,6 +148,18 @@ func (in *input) parseNumber(text string) (value, error) {
 	}
 	v.dec = n
 	return v, nil
+}
+
+// outOfRange says from where to where a number may be.
+func (in *input) outOfRange(text string) error {
+	low, high := whole(-money.MaxAmount), whole(money.MaxAmount)
+	if in.min != nil {
+		low = *in.min
+	}
+	if in.max != nil {
+		high = *in.max
+	}
+	return wrongly("%s ngoài phạm vi được nhận, từ %s đến %s", "%s is out of the range allowed, %s to %s", text, low, high)
 }
 
 // parseSet reads the values of a set; it holds them in the order in which they are declared.

@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"cmp"
 	"strconv"
 
 	"exchequer/internal/money"
@@ -62,7 +61,7 @@ func (k instalments) charge(r *run, line Line) error {
 	if n < 1 || n > m {
 		return invalid(r.tariff.inputs[k.number].name, said("phải từ 1 đến %d, là số kỳ", "must be 1 to %d, the number of payments", m))
 	}
-	line.Code, line.Label = line.Code+strconv.FormatInt(n, 10), numbered(cmp.Or(line.Label, instalmentLabel), int(n))
+	line.Code, line.Label = line.Code+strconv.FormatInt(n, 10), line.Label.numbered(instalmentWord, int(n))
 	if m == 1 {
 		r.say(wholeForm, figure(of))
 		return r.add(line, of, k.rounding)

@@ -52,14 +52,23 @@ func (k fixed) charge(r *run, line Line) error {
 	if err != nil {
 		return err
 	}
-	r.say(fixedForm, figure(n))
+	r.sayFixed(n)
 	return r.add(line, n, money.Exact)
 }
 
 var (
 	fixedForm  = forms("mức ấn định {0}", "fixed at {0}")
+	freeForm   = forms("không thu tiền", "no charge")
 	exemptForm = forms("được miễn", "exempt")
 )
+
+func (r *run) sayFixed(n number) {
+	if n.isZero() {
+		r.say(freeForm)
+		return
+	}
+	r.say(fixedForm, figure(n))
+}
 
 // exempt is an amount of 0 by law, which stands on the quote with its act.
 type exempt struct{}

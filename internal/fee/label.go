@@ -1,6 +1,9 @@
 package fee
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // label reads the words for a code: both languages or none.
 func (l *loader) label(doc names, at string) Text {
@@ -8,20 +11,25 @@ func (l *loader) label(doc names, at string) Text {
 	return Text(doc)
 }
 
-// What numbered lines are called where the schedule has no words of its own, and a line that takes off what is above
-// a cap.
+// What one of several lines is, and a line that takes off what is above a cap.
 var (
-	tierLabel       = Text{"Bậc", "Tier"}
-	memberLabel     = Text{"Người thứ", "Person"}
-	instalmentLabel = Text{"Kỳ", "Instalment"}
-	capLabel        = Text{"Giảm theo mức tối đa", "Reduction to the maximum"}
+	tierWord       = Text{"bậc", "tier"}
+	memberWord     = Text{"người thứ", "person"}
+	instalmentWord = Text{"kỳ", "instalment"}
+	capLabel       = Text{"Giảm theo mức tối đa", "Reduction to the maximum"}
 )
 
-// numbered is the label of one of several lines of a rule: Bậc 3, Tier 3.
-func numbered(label Text, n int) Text {
+// numbered is the label of one of several lines of a rule: Energy, tier 3; or Tier 3, where the schedule has no label.
+func (t Text) numbered(word Text, n int) Text {
 	number := " " + strconv.Itoa(n)
-	return Text{label.Vi + number, label.En + number}
+	if t == (Text{}) {
+		return Text{capital(word.Vi) + number, capital(word.En) + number}
+	}
+	return Text{t.Vi + ", " + word.Vi + number, t.En + ", " + word.En + number}
 }
+
+// capital begins a word of ours, whose first letter is one of ASCII, with a capital.
+func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 // of names the version too, where two versions have the same label in one quote.
 func (t Text) of(version Text) Text {

@@ -14,7 +14,7 @@ func TestLinesAreCalledByWords(t *testing.T) {
 		{"nothing said: the rule", ruled("code: fee", `fixed: "1"`), "R", "R"},
 		{"the component's", ruled("code: fee\nlabel: {vi: Phí, en: Fee}", `fixed: "1"`), "Phí", "Fee"},
 		{"the rule's own", ruled("code: fee\nlabel: {vi: Phí, en: Fee}", `label: {vi: Lệ phí, en: Charge}, fixed: "1"`), "Lệ phí", "Charge"},
-		{"tiers", ruled("code: T\nlabel: {vi: Mức, en: Step}", `graduated: {quantity: n, tiers: [{width: "2", price: "5"}, {price: "7"}]}`), "Mức 1, Mức 2", "Step 1, Step 2"},
+		{"tiers", ruled("code: T\nlabel: {vi: Mức, en: Step}", `graduated: {quantity: n, tiers: [{width: "2", price: "5"}, {price: "7"}]}`), "Mức, bậc 1, Mức, bậc 2", "Step, tier 1, Step, tier 2"},
 		{"tiers without a word", ruled("code: T", `graduated: {quantity: n, tiers: [{width: "2", price: "5"}, {price: "7"}]}`), "Bậc 1, Bậc 2", "Tier 1, Tier 2"},
 		{"people without a word", ruled("code: m", `ordinal: {count: n, base: "10", shares: ["1"], then: "0.5", rounding: down}`),
 			"Người thứ 1, Người thứ 2, Người thứ 3", "Person 1, Person 2, Person 3"},
@@ -45,7 +45,7 @@ func TestLinesAreCalledByWords(t *testing.T) {
 
 func TestTiersOfTwoVersionsAreToldApart(t *testing.T) {
 	q := mustAsk(t, load(t), "electricity_household", "2025-05-25", `{"kwh": 300, "prev_reading": "2025-04-25", "reading": "2025-05-25"}`)
-	if first, last := q.Lines[0].Label, q.Lines[len(q.Lines)-1].Label; first != (fee.Text{Vi: "Tiền điện bậc 1 (2699/QĐ-BCT)", En: "Energy, tier 1 (2699/QD-BCT)"}) ||
+	if first, last := q.Lines[0].Label, q.Lines[len(q.Lines)-1].Label; first != (fee.Text{Vi: "Tiền điện, bậc 1 (2699/QĐ-BCT)", En: "Energy, tier 1 (2699/QD-BCT)"}) ||
 		last != (fee.Text{Vi: "Thuế giá trị gia tăng", En: "VAT"}) {
 		t.Errorf("got %+v and %+v", first, last)
 	}

@@ -18,7 +18,7 @@ const (
 // overLimit reports whether a request was refused at a field because of the limit.
 func overLimit(err error, field string) bool {
 	refusal, ok := errors.AsType[*problem.Error](err)
-	return ok && refusal.Code == problem.Invalid && refusal.Field == field && strings.Contains(refusal.Detail, "limit")
+	return ok && refusal.Code == problem.Invalid && refusal.Field == field && (strings.Contains(refusal.Detail, "the limit of") || strings.Contains(refusal.Detail, "to 1000000000000000"))
 }
 
 // TestNoAmountOverTheLimit: 10^15 đồng is the most, wherever the amount arises; at the limit it is taken.

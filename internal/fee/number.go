@@ -3,6 +3,7 @@ package fee
 import (
 	"math"
 	"math/bits"
+	"regexp"
 	"strconv"
 
 	"github.com/shopspring/decimal"
@@ -228,6 +229,15 @@ const (
 // maxInput is the largest decimal an input may be.
 var maxInput = decimal.NewFromInt(money.MaxAmount)
 
+// errTooLarge and errTooFine refuse a number however it is written.
+var (
+	errTooLarge = wrongly("số vượt giới hạn 10^15", "the number is over the limit of 10^15")
+	errTooFine  = wrongly("số có hơn %d chữ số thập phân", "the number has more than %d decimal places", maxDecimalPlaces)
+)
+
+// endless is a number whose exponent is too long to be read; its group is the exponent's sign.
+var endless = regexp.MustCompile(`^-?[0-9]+(?:\.[0-9]+)?[eE]([+-]?)[0-9]+$`)
+
 // parseNumber reads a decimal exactly.
 func parseNumber(text string) (number, error) {
 	if n, ok := parseWhole(text); ok {
@@ -238,19 +248,31 @@ func parseNumber(text string) (number, error) {
 	}
 	d, err := decimal.NewFromString(text)
 	if err != nil {
-		return number{}, wrongly("%q không phải số thập phân", "%q is not a decimal number", text)
+		return number{}, unread(text)
 	}
 	// The exponent is looked at before any comparison: 1e999999999 is short to write and endless to expand.
-	if e := d.Exponent(); e > 18 || e < -18 {
-		return number{}, wrongly("%q ngoài phạm vi", "%q is out of range", text)
-	}
-	if d.Abs().GreaterThan(maxInput) {
-		return number{}, wrongly("%q vượt giới hạn 10^15", "%q is over the limit of 10^15", text)
-	}
-	if !d.Equal(d.Truncate(maxDecimalPlaces)) {
-		return number{}, wrongly("%q có hơn %d chữ số thập phân", "%q has more than %d decimal places", text, maxDecimalPlaces)
+	switch e := d.Exponent(); {
+	case e > 18:
+		return number{}, errTooLarge
+	case e < -18:
+		return number{}, errTooFine
+	case d.Abs().GreaterThan(maxInput):
+		return number{}, errTooLarge
+	case !d.Equal(d.Truncate(maxDecimalPlaces)):
+		return number{}, errTooFine
 	}
 	return numberOf(d), nil
+}
+
+// unread says why a text could not be read as a decimal.
+func unread(text string) error {
+	switch m := endless.FindStringSubmatch(text); {
+	case m == nil:
+		return wrongly("%q không phải số thập phân", "%q is not a decimal number", text)
+	case m[1] == "-":
+		return errTooFine
+	}
+	return errTooLarge
 }
 
 // parseWhole reads what most numbers are: up to 15 digits and nothing else.

@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"cmp"
 	"strconv"
 
 	"exchequer/internal/money"
@@ -51,16 +50,16 @@ func (k ordinal) charge(r *run, line Line) error {
 		return invalid("inputs", said("dẫn đến %s người sau %s người; được nhận số nguyên đến %d",
 			"they lead to %s people after %s; whole numbers up to %d are allowed", count, after, maxOrdinal))
 	}
-	code, label := line.Code, cmp.Or(line.Label, memberLabel)
+	code, label := line.Code, line.Label
 	for i := after.coef + 1; i <= last.coef; i++ {
 		part, ok := k.share(int(i))
 		if !ok {
 			return noAmount(line.ActName(), said("%s: chưa có mức cho %s", "%s has no share on file for %s",
-				line.ActName(), numbered(label, int(i))))
+				line.ActName(), label.numbered(memberWord, int(i))))
 		}
 		n := part.times(base)
 		r.say(ordinalForm, figure(whole(i)), percent(part), figure(base), figure(n))
-		line.Code, line.Label = code+strconv.FormatInt(i, 10), numbered(label, int(i))
+		line.Code, line.Label = code+strconv.FormatInt(i, 10), label.numbered(memberWord, int(i))
 		if err := r.add(line, n, k.rounding); err != nil {
 			return err
 		}

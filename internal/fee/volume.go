@@ -62,7 +62,7 @@ func (k volume) charge(r *run, line Line) error {
 	}
 	n := k.tiers[i].price
 	if k.tiers[i].flat {
-		r.say(fixedForm, figure(n))
+		r.sayFixed(n)
 		return r.add(line, n, k.rounding)
 	}
 	n = quantity.times(n)
