@@ -132,7 +132,7 @@ var forecastNote = fee.Text{Vi: "dự tính: ngày nộp khác ngày của báo 
 	En: "forecast: the day of payment is not the quote's date, so nobody can pay by it"}
 
 type feesCheckCmd struct {
-	Cases   string   `type:"existingfile" help:"CSV of worked cases: id, service, date, inputs, total_vnd and, where present, lines."`
+	Cases   string   `type:"existingfile" help:"CSV of worked cases: id, service, date, inputs, total_vnd (an amount, refused by law, or invalid input) and, where present, lines."`
 	Service []string `help:"Only these services, separated by commas."`
 	JSON    bool     `name:"json" help:"One JSON document."`
 }
