@@ -85,7 +85,7 @@ func newGateway(ctx context.Context, c gatewayConfig) (*gateway, error) {
 	g.bills = bill.New(c.pool, g.published, c.clock)
 	g.requests = &order.Keys{Pool: c.pool, Clock: c.clock, Leases: story.Machine{}, Timing: c.timing.order}
 	g.orders = order.New(order.Deps{
-		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Calendar: g.calendar, Providers: g.providers, Clock: c.clock,
+		Pool: c.pool, Ledger: g.ledger, Catalog: g.catalog, Law: g.published, Calendar: g.calendar, Providers: g.providers, Clock: c.clock,
 		ReturnURL: c.partners.Portal + "/return", Timing: c.timing.order, Log: c.log,
 	})
 	if g.desk, err = g.newDesk(); err != nil {

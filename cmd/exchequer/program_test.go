@@ -193,18 +193,21 @@ func (i *installation) served() story.Result {
 // signs has a quote signed beside the running program, and checks it by the keys that the program publishes.
 func (i *installation) signs(address string) {
 	i.Helper()
-	ask := []string{"fees", "quote", "--service", "traffic_fine", "--body", "KBNN-HNI", "--on", "2025-06-20", "--sign",
-		"--inputs", `{"fine": "5000000", "violation_date": "2025-05-20", "deadline": "2025-06-10"}`}
+	ask := []string{"fees", "quote", "--service", "traffic_fine", "--body", "KBNN-HNI", "--sign",
+		"--inputs", `{"fine": "5000000", "violation_date": "2025-05-20", "deadline": "2025-06-10"}`, "--on", story.FirstDay.String()}
 	compact, status := i.run(ask...)
 	again, _ := i.run(ask...)
 	if status != 0 || compact != again {
 		i.Errorf("signing ended with %d: %s%s", status, compact, again)
 	}
+	if _, status := i.run(append(ask[:len(ask)-1], "2025-07-20")...); status != 2 {
+		i.Errorf("signing for a day to come ended with %d", status)
+	}
 	file := filepath.Join(i.dir, "quote.jws")
 	if err := os.WriteFile(file, []byte(compact), 0o644); err != nil {
 		i.Fatal(err)
 	}
-	for at, want := range map[string]int{"2025-06-20": 0, "2025-06-21": 1} { // the late charge is by the day
+	for at, want := range map[string]int{"2025-06-10": 0, "2025-06-11": 1} { // its deadline: a late charge begins
 		if out, status := i.run("fees", "verify", file, "--keys", address+"/.well-known/jwks.json", "--at", at); status != want {
 			i.Errorf("at the end of %s the check ended with %d: %s", at, status, out)
 		}

@@ -45,6 +45,9 @@ func (c feesQuoteCmd) sign(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
+		if why := q.Unsigned(g.clock.Now()); why != (fee.Text{}) {
+			return &problem.Error{Code: problem.Refused, Field: "--on", Detail: why.En, DetailVi: why.Vi}
+		}
 		signed, err := q.Sign(g.keys, realm.Issuer, "")
 		if err != nil {
 			return err

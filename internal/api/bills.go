@@ -46,7 +46,7 @@ type billView struct {
 	Payee        quote.Payee   `json:"payee,omitzero" doc:"Who collects, and the accounts to which the money is paid over"`
 	Lines        []fee.Line    `json:"lines" doc:"Each amount with its law"`
 	Split        []budgetShare `json:"split" doc:"The same amount by budget line"`
-	Signed       string        `json:"signed,omitempty" doc:"While it can be paid: the bill as a compact JWS of typ quote+jwt (ES256), to be checked with /.well-known/jwks.json"`
+	Signed       string        `json:"signed,omitempty" doc:"While it can be paid and no payment of it is under way: the bill as a compact JWS of typ quote+jwt (ES256), to be checked with /.well-known/jwks.json"`
 }
 
 // budgetShare is the part of a bill for one budget line of its body.
@@ -107,8 +107,9 @@ func (s *server) getBill(ctx context.Context, in *Referred) (*billAnswer, error)
 
 func (s *server) answerBill(ctx context.Context, b bill.Bill, location string) (*billAnswer, error) {
 	v := s.viewBill(b)
-	// Bills from before quotes had a payee cannot be signed as quotes.
-	if b.State == bill.Open && !v.Expired && b.Quote.Payee.Body != "" {
+	// Who sees a signed bill may take money for it, so there is none while somebody else's payment is under way. Bills from
+	// before quotes had a payee cannot be signed as quotes.
+	if b.State == bill.Open && !v.Expired && !b.Claimed && b.Quote.Payee.Body != "" {
 		var err error
 		if v.Signed, err = b.Quote.Sign(s.Signer, s.Issuer, b.Ref); err != nil {
 			return nil, s.refuse(ctx, err, nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
 	"exchequer/internal/quote"
@@ -31,7 +32,8 @@ func (r quoteRequest) said() any {
 // quoteView is a quote, and the same signed.
 type quoteView struct {
 	quote.Quote
-	Signed string `json:"signed,omitempty" doc:"The quote as a compact JWS of typ quote+jwt (ES256), to be checked with /.well-known/jwks.json; it holds until valid_until"`
+	Signed   string   `json:"signed,omitempty" doc:"The quote as a compact JWS of typ quote+jwt (ES256), to be checked with /.well-known/jwks.json; it holds until valid_until"`
+	Unsigned fee.Text `json:"unsigned,omitzero" doc:"Why it is information and not signed: its day lies ahead, it no longer holds, or it is by what was known before"`
 }
 
 // inputs is a JSON object that is kept as it was written: its numbers are read as exact decimals by the schedule.
@@ -79,12 +81,17 @@ func (s *server) makeQuote(ctx context.Context, r quoteRequest) (quoteView, erro
 	if err != nil {
 		return quoteView{}, err
 	}
-	v := quoteView{Quote: *q}
-	if r.Known == "" && q.Forecast == "" { // what was known before is no offer, nor is the amount of another day
+	v := quoteView{Quote: *q, Unsigned: q.Unsigned(s.Clock.Now())}
+	if r.Known != "" {
+		v.Unsigned = wasKnown
+	}
+	if v.Unsigned == (fee.Text{}) {
 		v.Signed, err = q.Sign(s.Signer, s.Issuer, "")
 	}
 	return v, err
 }
+
+var wasKnown = fee.Text{Vi: "điều đã được biết trước đây không phải là báo giá để nộp", En: "what was known before is no offer"}
 
 // lawOf reads the law once: as it is, or as it was known.
 func (s *server) lawOf(ctx context.Context, known string) (*publication.Law, error) {

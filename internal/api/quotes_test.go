@@ -56,7 +56,7 @@ func TestAForecastIsNotSigned(t *testing.T) {
 	ask := func(paid string) reply {
 		return r.want(200, "POST", "/v1/quotes", `{"service": "traffic_fine", "body": "KBNN-HNI", "date": "2025-06-02", "inputs": {"fine": 1000000, "deadline": "2025-06-01", "paid": "`+paid+`"}}`)
 	}
-	if a := ask("2025-06-12"); a.field(t, "total_vnd") != 1_005_000.0 || a.text(t, "forecast") != "paid" || a.text(t, "signed") != "" {
+	if a := ask("2025-06-12"); a.field(t, "total_vnd") != 1_005_000.0 || a.text(t, "forecast") != "paid" || a.text(t, "signed") != "" || a.field(t, "unsigned") == nil {
 		t.Errorf("ten days ahead: %s", a.body)
 	}
 	if s := r.opened(ask("2025-06-02")); s.Forecast != "" || s.TotalVND != 1_000_000 {
@@ -81,6 +81,39 @@ func TestABillIsSignedWhileItCanBePaid(t *testing.T) {
 	if over := r.want(200, "GET", "/v1/bills/"+ref, ""); over.field(t, "expired") != true || over.text(t, "signed") != "" {
 		t.Errorf("a bill that no longer holds: %s", over.body)
 	}
+}
+
+// A quote of a day to come may be another by then, and one that no longer holds names a body that may be no more.
+func TestWhatIsNoOfferTodayIsAnsweredUnsigned(t *testing.T) {
+	r := newRig(t)
+	for day, words := range map[string]string{"2025-06-03": "2025-06-03 lies ahead", "2025-05-01": "it held until 2025-06-01T00:00:00+07:00", "2025-06-02": "", "2025-05-31": ""} {
+		a := r.want(200, "POST", "/v1/quotes", strings.Replace(licence, "2025-06-02", day, 1))
+		why, _ := a.field(t, "unsigned").(map[string]any)
+		if a.field(t, "total_vnd") != 115_000.0 || (a.text(t, "signed") == "") != (words != "") {
+			t.Errorf("on %s: %s", day, a.body)
+		}
+		if said, _ := why["en"].(string); !strings.HasPrefix(said, words) || (words == "") != (said == "") || (why != nil && why["vi"] == "") {
+			t.Errorf("on %s it says %q, want %q", day, said, words)
+		}
+	}
+	r.clock.advance(29 * 24 * time.Hour)
+	r.token = r.tokenOf("portal")
+	merged := `{"service": "traffic_fine", "body": "KBNN-BDG", "date": "2025-06-20", "inputs": {"fine": 500000, "violation_date": "2025-06-18", "deadline": "2025-07-18"}}`
+	if a := r.want(200, "POST", "/v1/quotes", merged); a.text(t, "signed") != "" || a.field(t, "unsigned") == nil {
+		t.Errorf("at a body that is no more: %s", a.body)
+	}
+}
+
+func TestABillIsNotSignedWhileAPaymentIsUnderWay(t *testing.T) {
+	r := newRig(t)
+	ref := r.bill("d-1")
+	attempts := "/v1/orders/" + r.order("k", ref) + "/attempts"
+	a := r.want(201, "POST", attempts, `{"provider": "vnpay"}`, "Idempotency-Key", "k-1")
+	if held := r.want(200, "GET", "/v1/bills/"+ref, ""); held.text(t, "signed") != "" {
+		t.Errorf("somebody else may take money for it too: %s", held.body)
+	}
+	r.want(200, "POST", attempts+"/"+a.text(t, "ref")+"/abandon", "")
+	r.opened(r.want(200, "GET", "/v1/bills/"+ref, ""))
 }
 
 // A bill from before quotes had a payee is what it was, and cannot be signed as a quote.

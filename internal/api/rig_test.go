@@ -102,7 +102,7 @@ func newRig(t *testing.T) *rig {
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.handler.Load().ServeHTTP(w, q) }))
 	t.Cleanup(r.server.Close)
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: "https://portal.example/return", Log: log,
 	})
 	store := publication.New(r.pool, r.clock)

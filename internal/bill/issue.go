@@ -28,7 +28,7 @@ const maxText = 64
 
 // Issue makes a bill from a quote, or returns the one that was made from the same issuer's number. When that one is
 // unpaid and its amount no longer holds, a new edition takes its place, unless a payment of it is still under way.
-// Errors: what the quote refuses; Invalid for a source_ref or payer that is missing, too long or not plain text, and for
+// The number goes on when another body takes over. Errors: what the quote refuses; Invalid for a source_ref or payer that is missing, too long or not plain text, and for
 // a date that lies ahead; Conflict when the number was used for something else.
 func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, error) {
 	if err := checkText("source_ref", r.SourceRef); err != nil {
@@ -56,7 +56,7 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 	}
 	var out Bill
 	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		out, err = s.issueTx(ctx, tx, actor, issue{r, body, law})
+		out, err = s.issueTx(ctx, tx, actor, issue{Request: r, body: body, law: law})
 		return err
 	})
 	return out, err
@@ -71,90 +71,114 @@ func checkText(field, text string) error {
 	return nil
 }
 
-// issue is a request with the body it is for and the law that it is worked out by.
+// issue is a request with the body it is for, the law that it is worked out by, and the time when its turn came.
 type issue struct {
 	Request
 	body catalog.Body
 	law  *publication.Law
+	now  time.Time
 }
+
+// lockNumber is the class of the advisory lock under which the bills of one number are made one after another, whichever
+// body's they are: what a body makes in its last moment the one that takes over must see.
+const lockNumber int32 = 0x62696c6e // "biln"
 
 // issueTx looks for the bill before it asks for a quote: a bill that was made stays what it is, also when the schedule
 // it came from was corrected since.
 func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, r issue) (Bill, error) {
-	had, err := lastEdition(ctx, tx, r)
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1::integer, hashtext($2))`, lockNumber, r.Service+" "+r.SourceRef); err != nil {
+		return Bill{}, err
+	}
+	r.now = s.clock.Now() // after the wait: a body may be over by now
+	had, err := r.lastEdition(ctx, tx)
 	if err != nil {
 		return Bill{}, err
 	}
-	if had.Ref == "" {
-		b, err := s.draft(r)
+	if had.Ref != "" && (had.Payer != r.Payer || !had.over(r.now)) {
+		return had.answer(r)
+	}
+	if had.Ref != "" {
+		free, err := r.lockFree(ctx, tx, &had)
 		if err != nil {
 			return Bill{}, err
 		}
-		return s.insertTx(ctx, tx, actor, b, r)
+		if !free {
+			return had.answer(r)
+		}
 	}
-	now := s.clock.Now()
-	if had.Payer != r.Payer || !had.over(now) {
-		return had.answer(r.Request, now)
-	}
-	free, err := lockFree(ctx, tx, &had, now)
-	if err != nil {
-		return Bill{}, err
-	}
-	if !free {
-		return had.answer(r.Request, now)
-	}
-	b, err := s.draft(r)
-	if had.madeFrom(r.Request) && (err != nil || b.Expired(now)) {
+	b, err := r.draft()
+	switch {
+	case had.madeFrom(r.Request) && (err != nil || b.Expired(r.now)):
 		return had, nil // the same request again, not a new one
-	}
-	if err != nil {
+	case err != nil:
 		return Bill{}, err
-	}
-	if b.Expired(now) {
+	case had.Ref != "" && b.Expired(r.now):
 		return Bill{}, problem.AtField(problem.Conflict, "date", "what is owed on that day no longer holds: give a later date")
 	}
-	b.Edition = had.Edition + 1
-	return s.insertTx(ctx, tx, actor, b, r)
+	return insertTx(ctx, tx, actor, b, had)
 }
 
 // over reports whether another edition may take the bill's place, as far as its own row tells.
-func (b Bill) over(now time.Time) bool { return b.State == Open && b.Paid == 0 && b.Expired(now) }
+func (b Bill) over(now time.Time) bool {
+	return b.State == Open && b.Paid == 0 && b.ReplacedBy == "" && b.Expired(now)
+}
 
 // lockFree locks the bill, so that no attempt can claim and no payment can reach it meanwhile, reads it again, and
 // reports whether it is still over and no attempt claims it.
-func lockFree(ctx context.Context, tx pgx.Tx, b *Bill, now time.Time) (bool, error) {
-	var err error
-	if *b, err = read(ctx, tx, b.Book, b.Ref, " FOR UPDATE"); err != nil {
+func (r issue) lockFree(ctx context.Context, tx pgx.Tx, b *Bill) (bool, error) {
+	locked, err := read(ctx, tx, b.Book, b.Ref, " FOR UPDATE")
+	if err != nil {
 		return false, err
 	}
+	*b = locked.Under(r.law)
+	// Asked for by itself: what the statement above read besides the row was read before it waited for it.
 	var claimed bool
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM gateway.claim WHERE book = $1 AND bill = $2)`, b.Book, b.Ref).Scan(&claimed)
-	return err == nil && b.over(now) && !claimed, err
+	return err == nil && b.over(r.now) && !claimed, err
 }
 
-// lastEdition finds the bill of an issuer's number; its Ref is empty where there is none.
-func lastEdition(ctx context.Context, q querier, r issue) (Bill, error) {
+// lastEdition finds the bill of an issuer's number; its Ref is empty where there is none. What the body has not billed
+// itself, a body may have billed whose tasks it has taken over. Numbers of two bodies are their own, so that one counts
+// as the same debt only where it is the same payer's.
+func (r issue) lastEdition(ctx context.Context, q querier) (Bill, error) {
+	b, err := r.find(ctx, q, r.body, "")
+	for _, old := range r.law.Catalog.TookOverFrom(r.body.Code, calendar.DayOf(r.now)) {
+		if err != nil || b.Ref != "" {
+			break
+		}
+		b, err = r.find(ctx, q, old, r.Payer)
+	}
+	return b.Under(r.law), err
+}
+
+// find gives the last edition of the number at a body, of one payer unless payer is "".
+func (r issue) find(ctx context.Context, q querier, at catalog.Body, payer string) (Bill, error) {
 	var ref string
 	err := q.QueryRow(ctx, `SELECT ref FROM gateway.bill WHERE book = $1 AND body = $2 AND service = $3 AND source_ref = $4
-		ORDER BY edition DESC LIMIT 1`, r.body.Book, r.body.Code, r.Service, r.SourceRef).Scan(&ref)
+		AND ($5 = '' OR payer = $5) ORDER BY edition DESC LIMIT 1`,
+		at.Book, at.Code, r.Service, r.SourceRef, payer).Scan(&ref)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Bill{}, nil
 	}
 	if err != nil {
 		return Bill{}, err
 	}
-	return read(ctx, q, r.body.Book, ref, "")
+	return read(ctx, q, at.Book, ref, "")
 }
 
 // answer is the bill for a request that repeats the one it was made from; any other request is refused.
-func (b Bill) answer(r Request, now time.Time) (Bill, error) {
+func (b Bill) answer(r issue) (Bill, error) {
 	switch {
-	case b.madeFrom(r):
+	case b.madeFrom(r.Request):
 		return b, nil
-	case b.Payer == r.Payer && b.State == Open && b.Expired(now):
+	case b.Payer != r.Payer:
+		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill")
+	case b.ReplacedBy != "":
+		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "bill %s took the place of that of this number", b.ReplacedBy)
+	case b.State == Open && b.Expired(r.now):
 		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "a payment of bill %s of this number is not certain yet: send it again later", b.Ref)
 	}
-	return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill")
+	return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill, %s of %s", b.Ref, b.Body)
 }
 
 func (b Bill) madeFrom(r Request) bool {
@@ -169,9 +193,8 @@ func sameJSON(a, b json.RawMessage) bool {
 }
 
 // draft works out the bill; nothing is written.
-func (s *Store) draft(r issue) (Bill, error) {
-	now := s.clock.Now()
-	if today := calendar.DayOf(now); !r.body.Covers(today) {
+func (r issue) draft() (Bill, error) {
+	if today := calendar.DayOf(r.now); !r.body.Covers(today) {
 		// A body that is no more issues nothing, not for a day when it still did either: its successor does.
 		_, err := r.law.Catalog.BodyFor(r.Service, r.body.Code, today)
 		return Bill{}, err
@@ -184,9 +207,9 @@ func (s *Store) draft(r issue) (Bill, error) {
 		return Bill{}, err
 	}
 	b := Bill{
-		Book: r.body.Book, Body: r.body.Code, Service: r.Service, SourceRef: r.SourceRef, Edition: 1, Payer: r.Payer,
+		Book: r.body.Book, Body: r.body.Code, Service: r.Service, SourceRef: r.SourceRef, Payer: r.Payer,
 		QuoteDate: r.Date, Inputs: r.Inputs, Quote: *q, ScheduleHash: q.ScheduleHash, Amount: q.TotalVND, State: Open,
-		ValidUntil: q.ValidUntil, CreatedAt: now.UTC().Truncate(time.Microsecond), // what the row keeps
+		ValidUntil: q.ValidUntil, CreatedAt: r.now.UTC().Truncate(time.Microsecond), // what the row keeps
 	}
 	if b.Amount == 0 {
 		b.State = NothingDue
@@ -197,42 +220,33 @@ func (s *Store) draft(r issue) (Bill, error) {
 	return b, nil
 }
 
-// insertTx writes a bill and, above edition 1, what it takes the place of. Where another request for the same edition
-// was first, its bill is the answer.
-func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b Bill, r issue) (Bill, error) {
-	b.Ref, b.IssuedBy = reference.New(b.Book), actor.ID
+// insertTx writes a bill and marks the one that it takes the place of, where there is one.
+func insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, b, old Bill) (Bill, error) {
+	b.Ref, b.IssuedBy, b.Edition = reference.New(b.Book), actor.ID, old.Edition+1
 	kept := b.Quote
 	kept.Inputs = nil // they have a column, where numbers stay as they were written
 	text, err := json.Marshal(kept)
 	if err != nil {
 		return Bill{}, err
 	}
-	tag, err := tx.Exec(ctx, `
+	var batch pgx.Batch
+	batch.Queue(`
 		INSERT INTO gateway.bill (book, ref, body, service, source_ref, edition, payer, quote_date, inputs, quote,
 			schedule_hash, amount, state, valid_until, issued_by, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-		ON CONFLICT ON CONSTRAINT bill_source_once DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		b.Book, b.Ref, b.Body, b.Service, b.SourceRef, b.Edition, b.Payer, b.QuoteDate, []byte(b.Inputs), text,
 		b.ScheduleHash, b.Amount, b.State, b.ValidUntil, b.IssuedBy, b.CreatedAt)
-	if err != nil {
-		return Bill{}, err
-	}
-	if tag.RowsAffected() == 0 {
-		first, err := lastEdition(ctx, tx, r)
-		if err != nil {
-			return Bill{}, err
-		}
-		return first.answer(r.Request, b.CreatedAt)
-	}
-	var batch pgx.Batch
 	for _, l := range b.Lines {
 		batch.Queue(`INSERT INTO gateway.bill_line (book, bill, no, charge, budget, amount) VALUES ($1, $2, $3, $4, $5, $6)`,
 			b.Book, b.Ref, l.No, l.Charge, l.Budget, l.Amount)
 	}
-	batch.Queue(`UPDATE gateway.bill SET replaced_by = $5 WHERE book = $1 AND body = $2 AND service = $3 AND source_ref = $4
-		AND edition = $6`, b.Book, b.Body, b.Service, b.SourceRef, b.Ref, b.Edition-1)
+	act := audit.Act{Action: "bill.issue", Book: b.Book, Subject: b.Ref}
+	if old.Ref != "" {
+		batch.Queue(`UPDATE gateway.bill SET replaced_by = $3 WHERE book = $1 AND ref = $2`, old.Book, old.Ref, b.Ref)
+		act.Detail = map[string]string{"replaces": old.Ref}
+	}
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return Bill{}, err
 	}
-	return b, audit.WriteTx(ctx, tx, actor, audit.Act{Action: "bill.issue", Book: b.Book, Subject: b.Ref}, b.CreatedAt)
+	return b, audit.WriteTx(ctx, tx, actor, act, b.CreatedAt)
 }

@@ -42,10 +42,17 @@ func (s *Store) Get(ctx context.Context, actor authn.Actor, typed string) (Bill,
 		return Bill{}, err
 	}
 	b, err := read(ctx, s.pool, reference.Book(ref), ref, "")
-	if err == nil && !maySee(actor, b) {
+	if err != nil {
+		return Bill{}, err
+	}
+	if !maySee(actor, b) {
 		return Bill{}, unknown(ref)
 	}
-	return b, err
+	law, err := s.law.Current(ctx)
+	if err != nil {
+		return Bill{}, err
+	}
+	return b.Under(law), nil
 }
 
 func maySee(actor authn.Actor, b Bill) bool {
@@ -64,8 +71,8 @@ func unknown(ref string) error {
 	return problem.AtField(problem.NotFound, "ref", "no bill has the reference %s", ref)
 }
 
-// LockTx reads and locks bills in (book, ref) order, the order every caller must keep. NotFound names the first
-// reference that is no bill.
+// LockTx reads and locks bills in (book, ref) order, the order every caller must keep, as they were made: whoever asks
+// money for one asks Bill.Under first how long it holds. NotFound names the first reference that is no bill.
 func LockTx(ctx context.Context, tx pgx.Tx, refs []string) ([]Bill, error) {
 	sorted := slices.Clone(refs)
 	slices.Sort(sorted) // a reference begins with its book
@@ -95,10 +102,11 @@ func read(ctx context.Context, q querier, book, ref, lock string) (Bill, error) 
 	var b Bill
 	err := q.QueryRow(ctx, `
 		SELECT book, ref, body, service, source_ref, edition, COALESCE(replaced_by, ''), payer, quote_date, inputs, quote,
-			schedule_hash, amount, paid, state, valid_until, issued_by, created_at
+			schedule_hash, amount, paid, state, valid_until, issued_by, created_at,
+			EXISTS (SELECT FROM gateway.claim c WHERE c.book = bill.book AND c.bill = bill.ref)
 		FROM gateway.bill WHERE book = $1 AND ref = $2`+lock, book, ref).
 		Scan(&b.Book, &b.Ref, &b.Body, &b.Service, &b.SourceRef, &b.Edition, &b.ReplacedBy, &b.Payer, &b.QuoteDate,
-			&b.Inputs, &b.Quote, &b.ScheduleHash, &b.Amount, &b.Paid, &b.State, &b.ValidUntil, &b.IssuedBy, &b.CreatedAt)
+			&b.Inputs, &b.Quote, &b.ScheduleHash, &b.Amount, &b.Paid, &b.State, &b.ValidUntil, &b.IssuedBy, &b.CreatedAt, &b.Claimed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Bill{}, unknown(ref)
 	}

@@ -83,6 +83,18 @@ func (c *Catalog) BodyFor(service, code string, on calendar.Date) (Body, error) 
 	return b, c.inOffice(b, on)
 }
 
+// TookOverFrom lists the bodies that are over on a day and whose tasks the body has then: those whose successors, one
+// after the other, lead to it.
+func (c *Catalog) TookOverFrom(body string, on calendar.Date) []Body {
+	var out []Body
+	for _, b := range c.bodies.values() {
+		if b.Successor == body && !b.Until.IsZero() && b.Until.Before(on) {
+			out = append(append(out, b), c.TookOverFrom(b.Code, on)...)
+		}
+	}
+	return out
+}
+
 // inOffice refuses a body before its first day and after its last.
 func (c *Catalog) inOffice(b Body, on calendar.Date) error {
 	switch {

@@ -78,8 +78,8 @@ func (c *Catalog) Regime(body, charge string, on calendar.Date) string {
 	return NotAllotted
 }
 
-// Budget finds the budget line of a part of a charge at a body on a day. Refused when there is none, and when its
-// chapter, sub-item or area is closed on that day.
+// Budget finds the budget line of a part of a charge at a body on a day; its Until is the last day on which all that it
+// names is open too. Refused when there is none, and when its chapter, sub-item or area is closed on that day.
 func (c *Catalog) Budget(body, charge, part string, on calendar.Date) (BudgetLine, error) {
 	l, ok := c.lines.on(keyed(body, charge, part), on)
 	if !ok {
@@ -95,6 +95,7 @@ func (c *Catalog) Budget(body, charge, part string, on calendar.Date) (BudgetLin
 	if _, ok := c.areas.on(l.Area, on); !ok && l.Area != "" {
 		return BudgetLine{}, closed("area", l.Area, l, on)
 	}
+	l.end(c.chapters.lastDay(l.Chapter, on), c.subItems.lastDay(l.SubItem, on), c.areas.lastDay(l.Area, on))
 	return l, nil
 }
 

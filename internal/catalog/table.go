@@ -23,6 +23,15 @@ func (p Period) Covers(on calendar.Date) bool {
 	return !on.Before(p.From) && (p.Until.IsZero() || !on.After(p.Until))
 }
 
+// end brings the last day forward to the first of the days that is one.
+func (p *Period) end(days ...calendar.Date) {
+	for _, d := range days {
+		if !d.IsZero() && (p.Until.IsZero() || d.Before(p.Until)) {
+			p.Until = d
+		}
+	}
+}
+
 func (p Period) overlaps(o Period) bool { return p.Covers(o.From) || o.Covers(p.From) }
 
 // table says how one file is read and written: its columns, those that make a row the only one of its kind, and the days
@@ -155,6 +164,17 @@ func (r rows[T]) last(key string) (T, bool) {
 		}
 	}
 	return out, found
+}
+
+// lastDay is the last day from a given one on without a gap on which the key has a row; zero where there is no such end.
+func (r rows[T]) lastDay(key string, on calendar.Date) calendar.Date {
+	var last calendar.Date
+	for v, ok := r.on(key, on); ok; v, ok = r.on(key, last.AddDays(1)) {
+		if last = r.period(&v).Until; last.IsZero() {
+			break
+		}
+	}
+	return last
 }
 
 // line is where the file has a key, 0 where it has it nowhere.

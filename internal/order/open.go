@@ -11,6 +11,7 @@ import (
 	"exchequer/internal/bill"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
+	"exchequer/internal/publication"
 	"exchequer/internal/reference"
 )
 
@@ -41,14 +42,18 @@ func (s *Service) Open(ctx context.Context, actor authn.Actor, ref string, bills
 		}
 		refs[i] = parsed
 	}
+	law, err := s.Law.Current(ctx)
+	if err != nil {
+		return Order{}, err
+	}
 	var out Order
-	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		had, err := readOrder(ctx, tx, ref, "")
 		if problem.CodeOf(err) != problem.NotFound {
 			out = had
 			return err
 		}
-		o, err := s.draftTx(ctx, tx, actor, ref, refs)
+		o, err := s.draftTx(ctx, tx, actor, opening{ref, refs, law})
 		if err != nil {
 			return err
 		}
@@ -61,21 +66,28 @@ func (s *Service) Open(ctx context.Context, actor authn.Actor, ref string, bills
 	return out, err
 }
 
-func (s *Service) draftTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, ref string, bills []string) (Order, error) {
-	o := Order{Book: reference.Book(ref), Ref: ref, Client: actor.ID, State: Open, CreatedAt: s.now(), Attempts: []Attempt{}}
-	found, err := bill.LockTx(ctx, tx, bills)
+// opening is the order that is asked for: its reference, its bills, and the law that says how long they hold.
+type opening struct {
+	ref   string
+	bills []string
+	law   *publication.Law
+}
+
+func (s *Service) draftTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, r opening) (Order, error) {
+	o := Order{Book: reference.Book(r.ref), Ref: r.ref, Client: actor.ID, State: Open, CreatedAt: s.now(), Attempts: []Attempt{}}
+	found, err := bill.LockTx(ctx, tx, r.bills)
 	if err != nil {
 		return Order{}, err
 	}
-	if len(found) != len(bills) {
+	if len(found) != len(r.bills) {
 		return Order{}, problem.AtField(problem.Invalid, "bills", "a bill is named twice")
 	}
 	locked := make(map[string]bill.Bill, len(found))
 	for _, b := range found {
-		locked[b.Ref] = b
+		locked[b.Ref] = b.Under(r.law)
 	}
 	// The bills were locked in their own order; the order keeps its client's, by which a payment is spread over them.
-	for _, ref := range bills {
+	for _, ref := range r.bills {
 		b := locked[ref]
 		if err := actor.Require(b.Book, authn.Client, authn.Payer); err != nil {
 			return Order{}, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"exchequer/internal/bill"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
 	"exchequer/ledger"
@@ -99,6 +100,7 @@ type Deps struct {
 	Pool      *pgxpool.Pool
 	Ledger    *ledger.Ledger
 	Catalog   *catalog.Catalog
+	Law       bill.Law // as it is published: how long a bill still holds
 	Calendar  *calendar.Calendar
 	Providers map[string]providers.Provider
 	Clock     calendar.Clock

@@ -1,13 +1,16 @@
 package order_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"exchequer/internal/bill"
 	"exchequer/internal/booking"
+	"exchequer/internal/fee"
 	"exchequer/internal/order"
 	"exchequer/internal/problem"
+	"exchequer/internal/quote/quotetest"
 	"exchequer/providers"
 )
 
@@ -46,4 +49,26 @@ func TestALateWordOnABillThatWasIssuedAgainIsExcess(t *testing.T) {
 		t.Errorf("excess %d", got)
 	}
 	r.verified()
+}
+
+// A version that was published since the bill was made begins today: the bill's amount is not asked for any more.
+func TestABillThatAPublishedVersionEndedIsNotPaid(t *testing.T) {
+	r := newRig(t)
+	b := r.bill("d-1", 100_000, 0)
+	o := r.open(b)
+	text := string(tariff("traffic_fine", "state_treasury", line("fine", "amount"), line("late_charge", "late")))
+	later, err := quotetest.Tariffs(fee.Documents{"traffic_fine.yaml": []byte(
+		strings.NewReplacer("from: 2020-01-01,", "from: 2020-01-01, to: 2025-06-01,", "on: 2025-06-02", "on: 2025-06-01").Replace(text))})
+	r.must(err)
+	later.Revision = 2
+	r.orders.Law = later
+	if _, err := r.orders.Start(ctx, portal, order.StartRequest{Order: o.Ref, Provider: "vnpay", Key: "k"}); problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("an attempt was started: %v", err)
+	}
+	if _, err := r.orders.Open(ctx, portal, newOrderRef(b.Book), []string{b.Ref}); problem.CodeOf(err) != problem.Conflict {
+		t.Errorf("an order was opened: %v", err)
+	}
+	if n := r.count(`SELECT count(*) FROM gateway.claim`); n != 0 {
+		t.Errorf("%d claims", n)
+	}
 }

@@ -125,7 +125,7 @@ func newRig(t *testing.T) *rig {
 	timing := order.DefaultTiming()
 	r.keys = &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing}
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: r.ledger, Catalog: cat, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: r.ledger, Catalog: cat, Law: known, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": adapter, "willed": r.bank},
 		ReturnURL: "https://portal.example/return", Log: slog.New(slog.DiscardHandler),
 	})

@@ -16,6 +16,7 @@ import (
 	"exchequer/internal/outbox"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
+	"exchequer/internal/publication"
 	"exchequer/internal/reference"
 	"exchequer/providers"
 )
@@ -60,9 +61,13 @@ func (s *Service) Start(ctx context.Context, actor authn.Actor, r StartRequest) 
 // claim commits the attempt and its claims before the provider is called. A crash after it leaves an attempt in
 // state created: the same request goes on with it, and the janitor asks the provider about it.
 func (s *Service) claim(ctx context.Context, actor authn.Actor, r StartRequest) (Attempt, error) {
-	request := actor.ID + "|" + r.Key
+	law, err := s.Law.Current(ctx)
+	if err != nil {
+		return Attempt{}, err
+	}
+	asked := starting{r, actor.ID + "|" + r.Key, law}
 	var out Attempt
-	err := pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		o, err := readOrder(ctx, tx, r.Order, " FOR UPDATE")
 		if err != nil {
 			return err
@@ -70,12 +75,12 @@ func (s *Service) claim(ctx context.Context, actor authn.Actor, r StartRequest) 
 		if err := mayDrive(actor, o); err != nil {
 			return err
 		}
-		had, err := attemptOf(ctx, tx, o, request)
+		had, err := attemptOf(ctx, tx, o, asked.request)
 		if err != nil || had.Ref != "" {
 			out = had
 			return err
 		}
-		out, err = s.claimTx(ctx, tx, actor, o, r, request)
+		out, err = s.claimTx(ctx, tx, actor, o, asked)
 		return err
 	})
 	if pg.IsUnique(err, "claim_one_live_attempt") {
@@ -97,8 +102,15 @@ func attemptOf(ctx context.Context, tx pgx.Tx, o Order, request string) (Attempt
 	return a, err
 }
 
-func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o Order, r StartRequest, request string) (Attempt, error) {
-	holds, err := s.startable(ctx, tx, o)
+// starting is a request for an attempt with what tells it from another, and the law that says how long its bills hold.
+type starting struct {
+	StartRequest
+	request string
+	law     *publication.Law
+}
+
+func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o Order, r starting) (Attempt, error) {
+	holds, err := s.startable(ctx, tx, o, r.law)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -118,7 +130,7 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, o O
 	var b pgx.Batch
 	b.Queue(`INSERT INTO gateway.attempt (book, ref, order_ref, request, provider, merchant, amount, state, created_at, expires_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9)`,
-		a.Book, a.Ref, a.Order, request, a.Provider, a.Merchant, a.Amount, a.State, a.CreatedAt, a.ExpiresAt)
+		a.Book, a.Ref, a.Order, r.request, a.Provider, a.Merchant, a.Amount, a.State, a.CreatedAt, a.ExpiresAt)
 	for _, it := range o.Items {
 		b.Queue(`INSERT INTO gateway.claim (book, bill, attempt_book, attempt) VALUES ($1, $2, $3, $4)`, it.Book, it.Bill, a.Book, a.Ref)
 	}
@@ -153,7 +165,7 @@ const leastWindow = 2 * time.Minute
 
 // startable refuses a new attempt unless the order is open, none of its attempts is live and its bills can be paid; it
 // gives the instant until which their amounts hold.
-func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) (time.Time, error) {
+func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order, law *publication.Law) (time.Time, error) {
 	var holds time.Time
 	if o.State != Open {
 		return holds, problem.New(problem.Conflict, "order %s is %s", o.Ref, o.State)
@@ -175,6 +187,7 @@ func (s *Service) startable(ctx context.Context, tx pgx.Tx, o Order) (time.Time,
 		return holds, err
 	}
 	for _, b := range bills {
+		b = b.Under(law)
 		if err := s.payable(b); err != nil {
 			return holds, err
 		}

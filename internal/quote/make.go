@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
@@ -13,7 +14,7 @@ import (
 	"exchequer/internal/publication"
 )
 
-// Make works out a quote. Errors: what the schedule refuses; NotFound and Invalid where no body or several collect for
+// Make works out a quote. It holds as long as its amount, body, accounts and budget lines do. Errors: what the schedule refuses; NotFound and Invalid where no body or several collect for
 // the service on that day; Refused (with Act, where an act shares the charge out) where a share or a budget line is not
 // known or no longer open.
 func Make(law *publication.Law, r Request) (*Quote, error) {
@@ -31,6 +32,7 @@ func Make(law *publication.Law, r Request) (*Quote, error) {
 	}
 	q := &Quote{Quote: *costs, Currency: money.VND, Inputs: inputs, Budget: []BudgetLine{}, Revision: law.Revision, KnownSince: law.Since.UTC(),
 		Payee: Payee{Body: body.Code, Book: body.Book, Name: fee.Text{Vi: body.NameVI, En: body.NameEN}, Accounts: []Account{}}}
+	q.holdsWithin(body.Period)
 	s := sharing{law: law, body: body, quote: q}
 	for _, c := range charges(q.Lines) {
 		if err := s.charge(c); err != nil {
@@ -38,6 +40,19 @@ func Make(law *publication.Law, r Request) (*Quote, error) {
 		}
 	}
 	return q, nil
+}
+
+// holdsWithin ends the quote with the last day of something that it names: what it says is true until then.
+func (q *Quote) holdsWithin(p catalog.Period) {
+	if !p.Until.IsZero() {
+		q.holdsUntil(p.Until.AddDays(1).At(0).UTC())
+	}
+}
+
+func (q *Quote) holdsUntil(end time.Time) {
+	if end.Before(q.ValidUntil) {
+		q.ValidUntil = end
+	}
 }
 
 // charge is an amount under a charge code.
@@ -106,6 +121,7 @@ func (s *sharing) parts(c charge) ([]BudgetLine, error) {
 	if err != nil {
 		return nil, s.unshared(service, c, err)
 	}
+	s.quote.holdsUntil(shares.ValidUntil)
 	out := make([]BudgetLine, len(shares.Lines))
 	for i, l := range shares.Lines {
 		out[i] = BudgetLine{Charge: c.code, Part: l.Charge, Amount: l.Amount, Act: l.ActName(), Provisional: shares.Provisional}
@@ -146,6 +162,8 @@ func (s *sharing) add(l BudgetLine) error {
 	if err != nil {
 		return err
 	}
+	s.quote.holdsWithin(line.Period)
+	s.quote.holdsWithin(account.Period)
 	l.Budget, l.Chapter, l.SubItem, l.Area, l.Account = line.Budget, line.Chapter, line.SubItem, line.Area, account.Code
 	s.quote.Budget = append(s.quote.Budget, l)
 	if payee := &s.quote.Payee; payee.Account(account.Code) == (Account{}) {

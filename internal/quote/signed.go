@@ -2,13 +2,16 @@ package quote
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/money"
+	"exchequer/internal/problem"
 	"exchequer/internal/sign"
 )
 
@@ -34,6 +37,25 @@ type Signed struct {
 	// Bill is the reference under which the amount is owed; empty for a quote that no bill was made of.
 	Bill string `json:"bill,omitempty"`
 	Quote
+}
+
+// Unsigned says why the quote is no offer at an instant and so is not to be signed; empty where it is one. What is
+// published until its day comes may change one of a day to come, and nobody can pay by one that no longer holds: its
+// body, its accounts and its amount may be others by now.
+func (q *Quote) Unsigned(at time.Time) fee.Text {
+	forecast, isForecast := errors.AsType[*problem.Error](q.Payable())
+	switch {
+	case isForecast:
+		return fee.Text{Vi: forecast.DetailVi, En: forecast.Detail}
+	case q.Date.After(calendar.DayOf(at)):
+		return fee.Text{Vi: fmt.Sprintf("ngày %s chưa đến, và đến lúc đó quy định còn có thể thay đổi: hãy hỏi lại vào ngày đó", q.Date),
+			En: fmt.Sprintf("%s lies ahead, and what is published until then may change it: ask again on that day", q.Date)}
+	case !at.Before(q.ValidUntil):
+		end := q.ValidUntil.In(calendar.Zone).Format(time.RFC3339)
+		return fee.Text{Vi: fmt.Sprintf("báo giá chỉ có giá trị đến %s: hãy hỏi cho một ngày sau đó", end),
+			En: fmt.Sprintf("it held until %s: ask for a later day", end)}
+	}
+	return fee.Text{}
 }
 
 // Sign gives the quote as a compact JWS. Bill is the reference of the bill that was made of it, or "". A forecast is

@@ -283,6 +283,35 @@ func TestWhatIsOwedToABodyThatTheCatalogueLostReachesAPerson(t *testing.T) {
 	}
 }
 
+// A book that the catalogue lost has money all the same: fees are made good to it, and a person learns that what came
+// cannot be paid out.
+func TestMoneyOfABookThatTheCatalogueLostReachesAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(w.pay("NET", 100_000, 0), 1_100)
+	docs, err := catalog.Included()
+	w.ok(err)
+	for file, text := range sample {
+		rows := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"), func(row string) bool {
+			return strings.Contains(row, "NET") || strings.Contains(row, "BODYN") || strings.HasPrefix(row, "P2,")
+		})
+		docs[file] = []byte(strings.Join(rows, ""))
+	}
+	c, err := catalog.Parse(docs)
+	w.ok(err)
+	w.Law, w.Catalog = published{c}, c
+	if p := proposeTo(w); len(p) != 0 {
+		t.Fatalf("it was paid out: %+v", p)
+	}
+	findings, err := finding.List(t.Context(), w.Pool, "NET")
+	if err != nil || len(findings) != 2 || findings[0].Kind != settlement.NoPayoutAccount || findings[0].Subject != "BODYN:B1" {
+		t.Errorf("findings %+v, %v", findings, err)
+	}
+	if r, err := w.MakeFeesGood(t.Context(), asking, w.today()); err != nil || r.Waiting != 1_100 {
+		t.Errorf("its fee is not waited for: %+v, %v", r, err)
+	}
+}
+
 // What a payment brings fits whole or waits whole, whichever accounts it goes to.
 func TestAPaymentIsNotPaidOutInPart(t *testing.T) {
 	t.Parallel()

@@ -39,18 +39,22 @@ func (s *Service) MakeFeesGood(ctx context.Context, actor authn.Actor, day calen
 	if err := actor.Require(booking.House, authn.Treasury); err != nil {
 		return report, err
 	}
-	for _, b := range s.Catalog.Books() {
-		if b.Key == booking.House {
+	books, err := s.booksWith(ctx, s.Catalog)
+	if err != nil {
+		return report, err
+	}
+	for _, book := range books {
+		if book == booking.House {
 			continue
 		}
 		var paid FeeMadeGood
 		var waiting int64
 		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-			paid, waiting, err = s.makeGoodTx(ctx, tx, actor, b.Key, day)
+			paid, waiting, err = s.makeGoodTx(ctx, tx, actor, book, day)
 			return err
 		})
 		if err != nil {
-			return report, fmt.Errorf("fees of book %s: %w", b.Key, err)
+			return report, fmt.Errorf("fees of book %s: %w", book, err)
 		}
 		report.Waiting += waiting
 		if paid.Amount > 0 {

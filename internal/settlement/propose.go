@@ -28,7 +28,7 @@ import (
 // The accounts are those in force on the business day of the run, whatever day is settled: no closed one is paid to. A
 // payment's lines are taken together and in the order in which payments came; the first payment that the book's money
 // at the bank does not cover waits, with all behind it, for the next run. A line for which the catalogue has no account,
-// or whose body it no longer knows, waits by itself, and a finding says so. Run again it proposes only what has come
+// or whose body or book it no longer knows, waits by itself, and a finding says so. Run again it proposes only what has come
 // since. Forbidden unless the actor is treasury staff of all books.
 func (s *Service) Propose(ctx context.Context, actor authn.Actor, day calendar.Date) ([]Payout, error) {
 	proposed := []Payout{}
@@ -39,24 +39,42 @@ func (s *Service) Propose(ctx context.Context, actor authn.Actor, day calendar.D
 	if err != nil {
 		return proposed, err
 	}
-	books := r.published.Books()
-	for _, b := range books {
-		if err := actor.Require(b.Key, authn.Treasury); err != nil {
+	books, err := s.booksWith(ctx, r.published)
+	if err != nil {
+		return proposed, err
+	}
+	for _, book := range books {
+		if err := actor.Require(book, authn.Treasury); err != nil {
 			return proposed, err
 		}
 	}
-	for _, b := range books {
+	for _, book := range books {
 		var payouts []Payout
 		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-			payouts, err = r.proposeTx(ctx, tx, b.Key)
+			payouts, err = r.proposeTx(ctx, tx, book)
 			return err
 		})
 		if err != nil {
-			return proposed, fmt.Errorf("payouts of book %s: %w", b.Key, err)
+			return proposed, fmt.Errorf("payouts of book %s: %w", book, err)
 		}
 		proposed = append(proposed, payouts...)
 	}
 	return proposed, nil
+}
+
+// booksWith gives the books of a catalogue and of the ledger, sorted: money of a book that the catalogue lost is still
+// somebody's.
+func (s *Service) booksWith(ctx context.Context, c *catalog.Catalog) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT book FROM ledger.books`)
+	if err != nil {
+		return nil, err
+	}
+	books, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, b := range c.Books() {
+		books = append(books, b.Key)
+	}
+	slices.Sort(books)
+	return slices.Compact(books), err
 }
 
 // payoutRun is what one run goes by from its beginning to its end.

@@ -72,7 +72,7 @@ func newRig(t *testing.T) *rig {
 	r.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { handler.ServeHTTP(w, q) }))
 	t.Cleanup(r.site.Close)
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: r.site.URL + "/return", Log: log,
 	})
 	handler = r.withNotifications(web.New(web.Deps{
