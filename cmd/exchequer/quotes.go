@@ -46,7 +46,7 @@ func (c feesQuoteCmd) sign(ctx context.Context, e *environment) error {
 			return err
 		}
 		if why := q.Unsigned(g.clock.Now()); why != (fee.Text{}) {
-			return &problem.Error{Code: problem.Refused, Field: "--on", Detail: why.En, DetailVi: why.Vi}
+			return &problem.Error{Code: problem.Refused, Detail: "the quote is not signed: " + why.En, DetailVi: "không ký báo giá: " + why.Vi}
 		}
 		signed, err := q.Sign(g.keys, realm.Issuer, "")
 		if err != nil {
