@@ -28,7 +28,7 @@ func withRows(t *testing.T, edits map[string][]string) *publication.Law {
 		tables[file] = []byte(strings.NewReplacer(pairs...).Replace(string(tables[file])))
 	}
 	law := *quotetest.Bundled(t).Law
-	if law.Catalog, err = catalog.Parse(tables); err != nil {
+	if law.Catalog, err = catalog.Read(tables); err != nil {
 		t.Fatal(err)
 	}
 	return &law
