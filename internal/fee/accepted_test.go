@@ -56,6 +56,7 @@ func TestRulesThatNoAmountDependsOn(t *testing.T) {
 		"{vi: Thuế, en: VAT}":                            {"{en: VAT}", "its name in vi and en"},
 		"{vi: phải từ 2 trở lên, en: must be 2 or more}": {"must be 2 or more", "has words"},
 		"rule: TRUCKS":                                   {"rule: a truck", "has words"},
+		"rule: KM,":                                      {"rule: KM],", "has a bracket too many"},
 		"{rule: SHORT, exempt":                           {"{exempt", "a rule needs a name"},
 		"code: VAT":                                      {"code: VAT\n    label: {en: VAT}", "a label is written in both languages"},
 		"version: V1":                                    {"version: ''", "a version needs a name"},

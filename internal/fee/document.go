@@ -288,7 +288,7 @@ type quoted string
 func (q *quoted) UnmarshalYAML(n ast.Node) error {
 	s, ok := n.(*ast.StringNode)
 	if !ok {
-		return misplacedAt(n, "%s must stand in quotes", n)
+		return misplacedAt(n, "%.80s must stand in quotes", n)
 	}
 	*q = quoted(s.Value)
 	return nil
@@ -317,7 +317,7 @@ type inputsDoc []byte
 func (i *inputsDoc) UnmarshalYAML(n ast.Node) error {
 	text, err := yaml.YAMLToJSON([]byte(n.String()))
 	if err != nil {
-		return misplacedAt(n, "the inputs cannot be read: %v", err)
+		return misplacedAt(n, "the inputs cannot be read: %s", located(err).reason)
 	}
 	*i = text
 	return nil

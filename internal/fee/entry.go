@@ -1,14 +1,8 @@
 package fee
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"exchequer/internal/calendar"
 )
@@ -169,21 +163,6 @@ func (l *loader) entries(t *tariff) []Entry {
 	return out
 }
 
-// digests are those of a component's versions; of one that follows a parameter, the one of all.
-func (l *loader) digests(written any) []string {
-	component, _ := written.(map[string]any)
-	header := maps.Clone(component)
-	delete(header, "versions")
-	var out []string
-	for _, version := range list(component["versions"]) {
-		out = append(out, l.digest(header, undated(version)))
-	}
-	if len(out) == 0 {
-		out = append(out, l.digest(header))
-	}
-	return out
-}
-
 func (c *component) followingEntries(t *tariff, base Entry, digest string) []Entry {
 	var out []Entry
 	base.Charges = c.chargesIn(&c.versions[0])
@@ -203,7 +182,7 @@ func (l *loader) entriesOf(p *parameter) []Entry {
 	for i, period := range p.periods {
 		v := &p.versions[i]
 		out = append(out, Entry{Document: l.file, Of: p.name, Name: period.version, From: period.from, To: period.to, Act: v.act,
-			Unknown: v.all != nil && v.all.unknown != Text{} && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(undated(written[i]))})
+			Unknown: v.all != nil && v.all.unknown != Text{} && len(v.of) == 0, Provisional: v.provisional(), Digest: l.digest(l.passage(undated(written[i])))})
 	}
 	return out
 }
@@ -220,38 +199,4 @@ func undated(written any) any {
 	delete(version, "from")
 	delete(version, "to")
 	return version
-}
-
-var nameInText = regexp.MustCompile(`[a-z_][a-z0-9_]*`)
-
-// digest is that of contents and of the inputs and parameters they name, which stand elsewhere in the document: another
-// default of an input is another amount. A word that only looks like a name does no harm.
-func (l *loader) digest(contents ...any) string {
-	text := canonical(contents)
-	named := map[string]string{}
-	for more := text; more != ""; {
-		words := nameInText.FindAllString(more, -1)
-		more = ""
-		for _, section := range []string{"inputs", "parameters"} {
-			for _, one := range list(l.plain[section]) {
-				declared, _ := one.(map[string]any)
-				name := fmt.Sprint(declared["name"])
-				if named[section+name] == "" && slices.Contains(words, name) {
-					named[section+name] = canonical(declared)
-					more += named[section+name] // which may name further ones
-				}
-			}
-		}
-	}
-	sum := sha256.Sum256([]byte(text + canonical(named)))
-	return hex.EncodeToString(sum[:])
-}
-
-// canonical writes plain data in one way.
-func canonical(written any) string {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(written) // of maps, lists and texts: it cannot fail
-	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -8,7 +8,7 @@ var OnFile = onFile
 // Digests gives those of all versions in a text that is not compiled, each with the days it says.
 func Digests(name string, text []byte) (out []string, err error) {
 	var anything any
-	l, err := read(name, text, &anything)
+	l, err := read(name, text, true, &anything)
 	if err != nil {
 		return nil, err
 	}
@@ -18,7 +18,7 @@ func Digests(name string, text []byte) (out []string, err error) {
 		out = append(out, days(written["versions"])...)
 	}
 	for _, version := range list(l.plain["versions"]) {
-		out = append(out, l.digest(undated(version)))
+		out = append(out, l.digest(l.passage(undated(version))))
 	}
 	return append(out, days(l.plain["versions"])...), nil
 }

@@ -15,8 +15,8 @@ type HeadChange struct{ What, Was, Is string }
 // service is owed to, how long a quote holds, each input, parameter in use and check, the order of the components that both
 // have. Names, labels, examples and comments change nothing but words. A text that cannot be read says nothing.
 func CompareHeads(name string, was, is []byte) []HeadChange {
-	old, oldOrder := head(name, was)
-	now, order := head(name, is)
+	old, oldOrder := head(name, was, true)
+	now, order := head(name, is, false)
 	if before, after := inBoth(oldOrder, order), inBoth(order, oldOrder); before != after {
 		old["order of the components"], now["order of the components"] = before, after
 	}
@@ -32,10 +32,10 @@ func CompareHeads(name string, was, is []byte) []HeadChange {
 }
 
 // head gives what a text says outside of its versions, and the components in their order.
-func head(name string, text []byte) (says map[string]string, components []string) {
+func head(name string, text []byte, accepted bool) (says map[string]string, components []string) {
 	says = map[string]string{}
 	var anything any
-	l, err := read(name, text, &anything)
+	l, err := read(name, text, accepted, &anything)
 	if err != nil {
 		return says, nil
 	}

@@ -50,14 +50,14 @@ func laterParameters(t *testing.T, a *additions) map[string]*parameter {
 	}
 	for _, name := range files {
 		var doc parameterDoc
-		l, err := read(name, source(t, name), &doc)
+		l, err := read(name, source(t, name), false, &doc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v := doc.Versions[len(doc.Versions)-1]
 		v.From, v.To, v.Value, v.Values, v.Otherwise, v.Unknown = a.add(later(v.From, v.To, false)), dated{}, "", nil, nil, added
 		doc.Versions = append(doc.Versions, v)
-		if out[doc.Parameter] = l.parameter(&doc); len(l.faults) > 0 {
+		if out[doc.Parameter] = l.parameter(&doc); l.faults.any() {
 			t.Fatal(l.faults)
 		}
 	}
@@ -68,7 +68,7 @@ func laterParameters(t *testing.T, a *additions) map[string]*parameter {
 func laterVersions(t *testing.T, a *additions, file string, parameters map[string]*parameter) *tariff {
 	t.Helper()
 	var doc document
-	l, err := read(file, source(t, file), &doc)
+	l, err := read(file, source(t, file), false, &doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func laterVersions(t *testing.T, a *additions, file string, parameters map[strin
 		c.Versions = append(c.Versions, v)
 	}
 	out := l.tariff(&doc, parameters)
-	if len(l.faults) > 0 {
+	if l.faults.any() {
 		t.Fatal(l.faults)
 	}
 	return out

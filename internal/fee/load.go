@@ -14,7 +14,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Schedules holds every loaded schedule. It never changes after Load and may be used by many goroutines.
@@ -56,7 +55,8 @@ func Load(fsys fs.FS) (*Schedules, error) {
 }
 
 // Compile makes schedules of documents and runs the examples of each. Any fault refuses the whole set, with file, line,
-// version and reason of each fault found: a service must not go on with half of the law.
+// version and reason of the first faults found, a line each: a service must not go on with half of the law. The work is
+// bounded by the size of the documents, whatever they say.
 func Compile(docs Documents) (*Schedules, error) { return compile(docs, false) }
 
 // Read makes schedules of documents that were accepted before, maybe by an older program with milder rules. It runs no
@@ -65,35 +65,44 @@ func Read(docs Documents) (*Schedules, error) { return compile(docs, true) }
 
 func compile(docs Documents, accepted bool) (*Schedules, error) {
 	var files, shared []string
-	var faults []error
+	var faults faults
+	size := 0
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		size += len(docs[name])
 		switch {
 		case !documentName.MatchString(name):
-			faults = append(faults, fmt.Errorf("%q:1: a document is called <service>.yaml or parameters/<name>.yaml", name))
+			faults.add(fmt.Errorf("%.80q:1: a document is called <service>.yaml or parameters/<name>.yaml", name))
 		case strings.HasPrefix(name, "parameters/"):
 			shared = append(shared, name)
 		default:
 			files = append(files, name)
 		}
 	}
-	if len(files) == 0 {
-		faults = append(faults, errors.New("there is no schedule (<service>.yaml) among the documents"))
+	if size > maxDocuments && !accepted {
+		faults.add(fmt.Errorf("the documents have %d bytes together, at most %d are read", size, maxDocuments))
+		return nil, &faults
 	}
-	parameters, err := compileParameters(docs, shared, accepted)
-	if err := errors.Join(append(faults, err)...); err != nil {
-		return nil, err
+	if len(files) == 0 {
+		faults.add(errors.New("there is no schedule (<service>.yaml) among the documents"))
+	}
+	parameters := compileParameters(docs, shared, accepted, &faults)
+	if faults.any() {
+		return nil, &faults
 	}
 	s := &Schedules{tariffs: map[string]*tariff{}, parameters: parameters}
 	for _, file := range files {
+		if faults.full() {
+			break
+		}
 		t, err := compileTariff(file, docs[file], parameters, accepted)
 		if err != nil {
-			faults = append(faults, err)
+			faults.add(err)
 			continue
 		}
 		s.tariffs[t.service] = t
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
+	if faults.any() {
+		return nil, &faults
 	}
 	return s, nil
 }
@@ -104,20 +113,23 @@ type loader struct {
 	source   []byte
 	accepted bool // it was accepted before: see wantIf
 	tree     *ast.File
+	places   *places // of the tree
+	faults   faults
+
 	plain    map[string]any // the document as maps, lists and texts, without labels
-	faults   []error
+	declared map[string]*declaration
 }
 
 // read decodes a document strictly: unknown and repeated keys are faults, and so is what plain data does not need.
-func read(file string, source []byte, into any) (_ *loader, err error) {
+func read(file string, source []byte, accepted bool, into any) (_ *loader, err error) {
 	// The YAML library panics on some malformed texts instead of refusing them; the text is then at fault, not we.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s:1: this is no well-formed YAML: %v", file, r)
 		}
 	}()
-	l := &loader{file: file, source: source}
-	if l.tree, err = parser.ParseBytes(source, 0); err != nil {
+	l := &loader{file: file, source: source, accepted: accepted}
+	if l.tree, err = l.parse(source); err != nil {
 		return nil, l.syntaxFault(err)
 	}
 	if len(l.tree.Docs) != 1 {
@@ -127,26 +139,11 @@ func read(file string, source []byte, into any) (_ *loader, err error) {
 	if body == nil || body.Type() == ast.CommentType {
 		return nil, fmt.Errorf("%s:1: the document is empty", file)
 	}
-	ast.Walk(l, body)
-	if len(l.faults) > 0 {
-		return nil, errors.Join(l.faults...)
-	}
 	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(body, into); err != nil {
 		return nil, l.decodeFault(err)
 	}
 	l.plain, _ = plain(body).(map[string]any)
 	return l, nil
-}
-
-// Visit refuses tags, anchors, aliases and merge keys: a schedule is read by people of the law, and what a line says
-// must stand in that line.
-func (l *loader) Visit(n ast.Node) ast.Visitor {
-	switch n.Type() {
-	case ast.TagType, ast.AnchorType, ast.AliasType, ast.MergeKeyType:
-		l.faults = append(l.faults, l.faultAt(n.GetToken().Position.Line, "tags, anchors, aliases and merge keys are not allowed in a schedule"))
-		return nil
-	}
-	return l
 }
 
 // hash is the SHA-256 over the files in the order of their names, each preceded by its name and length, so that no

@@ -132,7 +132,7 @@ func TestAFaultIsRefusedWithFileLineVersionAndReason(t *testing.T) {
 		{"two documents", "service: toll", "a: b\n---\nservice: toll", "toll.yaml:1", "", "exactly one YAML document"},
 		{"an alias", "body: road_authority", "body: &b road_authority\nconfusion: *b", "toll.yaml:3", "", "aliases"},
 		{"a tag without a value", "      - {rule: VAT", "      !- {rule: VAT", "toll.yaml:42", "component vat", "tags"},
-		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml:2", "", ""},
+		{"no YAML at all", "service: toll", "service: [toll", "toll.yaml:6", "", "within the bracket of line 1, which is not closed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			broken := strings.Replace(sound, c.old, c.new, 1)

@@ -2,22 +2,23 @@ package fee
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 )
 
-// owner names the version that a line belongs to, or else the component; it is empty for what belongs to all of them.
-func (l *loader) owner(line int) string {
-	if l.tree == nil || len(l.tree.Docs) == 0 {
-		return ""
-	}
-	last, name := 0, ""
-	begin := func(n ast.Node, of string) {
-		if start := startOf(n); start >= last && start <= line {
-			last, name = start, of
-		}
-	}
-	for _, section := range pairsOf(l.tree.Docs[0].Body) {
+// ownership is what lines belong to, from one on until the next ownership begins.
+type ownership struct {
+	from int
+	name string
+}
+
+// ownersIn lists the versions and components of a document in the order of their lines, each with the name that a fault
+// begins with.
+func ownersIn(body ast.Node) []ownership {
+	var out []ownership
+	begin := func(n ast.Node, of string) { out = append(out, ownership{startOf(n), of}) }
+	for _, section := range pairsOf(body) {
 		begin(section, "")
 		parts, _ := section.Value.(*ast.SequenceNode)
 		switch key := section.Key.GetToken().Value; {
@@ -30,7 +31,8 @@ func (l *loader) owner(line int) string {
 			}
 		}
 	}
-	return name
+	slices.SortStableFunc(out, func(a, b ownership) int { return cmp.Compare(a.from, b.from) })
+	return out
 }
 
 func beginComponent(n ast.Node, begin func(n ast.Node, of string)) {

@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -45,26 +44,29 @@ type parameterValue struct {
 }
 
 // compileParameters reads the named documents as parameters, by the parameter's name.
-func compileParameters(docs Documents, files []string, accepted bool) (map[string]*parameter, error) {
+func compileParameters(docs Documents, files []string, accepted bool, faults *faults) map[string]*parameter {
 	out := map[string]*parameter{}
-	var faults []error
 	for _, file := range files {
+		if faults.full() {
+			break
+		}
 		var doc parameterDoc
-		l, err := read(file, docs[file], &doc)
+		l, err := read(file, docs[file], accepted, &doc)
 		if err != nil {
-			faults = append(faults, err)
+			faults.add(err)
 			continue
 		}
-		l.accepted = accepted
 		l.wantIf(doc.Parameter != strings.TrimSuffix(path.Base(file), ".yaml"), "parameter",
 			"the parameter %q must stand in a file of its own name", doc.Parameter)
 		p := l.parameter(&doc)
-		if faults = append(faults, l.faults...); len(l.faults) == 0 {
-			p.entries = l.entriesOf(p)
+		if l.faults.any() {
+			faults.add(&l.faults)
+			continue
 		}
+		p.entries = l.entriesOf(p)
 		out[doc.Parameter] = p
 	}
-	return out, errors.Join(faults...)
+	return out
 }
 
 func (l *loader) parameter(doc *parameterDoc) *parameter {

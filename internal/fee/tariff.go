@@ -1,7 +1,6 @@
 package fee
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -85,17 +84,16 @@ type match struct {
 
 func compileTariff(file string, source []byte, parameters map[string]*parameter, accepted bool) (*tariff, error) {
 	var doc document
-	l, err := read(file, source, &doc)
+	l, err := read(file, source, accepted, &doc)
 	if err != nil {
 		return nil, err
 	}
-	l.accepted = accepted
 	t := l.tariff(&doc, parameters)
-	if len(l.faults) > 0 {
-		return nil, errors.Join(l.faults...)
+	if l.faults.any() {
+		return nil, &l.faults
 	}
 	t.proof = map[choice]bool{}
-	for i := 0; i < len(t.examples) && !l.accepted; i++ {
+	for i := 0; i < len(t.examples) && !l.accepted && !l.faults.full(); i++ {
 		if err := t.prove(&t.examples[i]); err != nil {
 			l.fault(fmt.Sprintf("examples[%d]", i), "the example of %s does not hold: %v", t.examples[i].On, err)
 		}
@@ -103,7 +101,7 @@ func compileTariff(file string, source []byte, parameters map[string]*parameter,
 	t.entries = l.entries(t)
 	t.proveParameters()
 	t.language.env = nil // all is compiled: what CEL keeps for that is many times the schedule's own size
-	return t, errors.Join(l.faults...)
+	return t, l.faults.err()
 }
 
 // tariff compiles a document. After a fault it goes on where it can, to report as many as there are.
@@ -116,6 +114,10 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	l.needIf(doc.Body == "", "service", "the service needs the kind of its collecting body, `body`")
 	l.needIf(doc.ValidDays < 1 || doc.ValidDays > 366, "valid_days", "`valid_days` must be 1 to 366")
 	l.needIf(len(doc.Components) == 0, "service", "the service needs at least one component")
+	if len(doc.Inputs) > maxInputs && !l.accepted {
+		l.fault("inputs", "a schedule has at most %d inputs, this one %d", maxInputs, len(doc.Inputs))
+		return t
+	}
 	l.wantIf(len(doc.Examples) == 0, "service", "the schedule needs examples that prove it")
 	for i := range doc.Inputs {
 		at := fmt.Sprintf("inputs[%d]", i)
@@ -202,11 +204,11 @@ func (l *loader) keySource(t *tariff, u useDoc, p *parameter, at string) int {
 // declare makes the language of the schedule's expressions.
 func (l *loader) declare(t *tariff, doc *document) bool {
 	var names []variable
+	taken := map[string]bool{}
 	add := func(name string, kind valueKind, at string, i int) {
-		taken := slices.ContainsFunc(names, func(v variable) bool { return v.name == name })
-		l.needIf(taken, fmt.Sprintf(at, i), "the name %q is used twice among inputs, parameters and components", name)
+		l.needIf(taken[name], fmt.Sprintf(at, i), "the name %q is used twice among inputs, parameters and components", name)
 		l.needIf(name == requestDay, fmt.Sprintf(at, i), "the name %q is taken: it is the quote's date", name)
-		names = append(names, variable{name, kind})
+		names, taken[name] = append(names, variable{name, kind}), true
 	}
 	for i := range t.inputs {
 		if t.inputs[i].kind == 0 || !identifier(t.inputs[i].name) {
@@ -221,7 +223,7 @@ func (l *loader) declare(t *tariff, doc *document) bool {
 		l.needIf(!identifier(c.ID), fmt.Sprintf("components[%d].id", i), "a component needs a name of small letters, digits and _ in `id`")
 		add(c.ID, kindDecimal, "components[%d].id", i)
 	}
-	if len(l.faults) > 0 {
+	if l.faults.any() {
 		return false
 	}
 	language, err := newLanguage(names)
@@ -234,6 +236,9 @@ func (l *loader) declare(t *tariff, doc *document) bool {
 }
 
 func (l *loader) condition(t *tariff, text, at string) *condition {
+	if l.faults.full() {
+		return nil // what is wrong with more expressions would take long to find, and not be told
+	}
 	c, err := t.language.condition(text)
 	if err != nil {
 		l.fault(at, "%v", err)
@@ -242,6 +247,9 @@ func (l *loader) condition(t *tariff, text, at string) *condition {
 }
 
 func (l *loader) amount(t *tariff, text quoted, at string, required bool) *amount {
+	if l.faults.full() {
+		return nil
+	}
 	a, err := t.language.amount(text)
 	if err != nil {
 		l.fault(at, "%v", err)
