@@ -14,10 +14,13 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
+	// printed: something stands on stdout already, so a refusal is no second document there.
+	printed bool
 }
 
 // print writes one JSON document, or text for people.
 func (e *environment) print(asJSON bool, v any, text func(w io.Writer)) error {
+	e.printed = true
 	if asJSON {
 		enc := json.NewEncoder(e.stdout)
 		enc.SetIndent("", "  ")

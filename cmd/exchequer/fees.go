@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
+	"unicode/utf8"
 
+	"exchequer/internal/calendar"
 	"exchequer/internal/fee"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
@@ -33,7 +36,7 @@ type feesQuoteCmd struct {
 	Service string `required:"" help:"Service, e.g. driving_licence."`
 	On      string `required:"" help:"Date the quote is for, YYYY-MM-DD."`
 	Inputs  string `default:"{}" help:"The service's inputs as a JSON object."`
-	Known   string `help:"From what is published here, as known at this instant (RFC 3339) or at the end of this day (YYYY-MM-DD, Vietnam; today: what is known now)."`
+	Known   string `help:"By the law published here instead, as it was known at an instant (2025-06-02T09:00:00+07:00) or at the end of a day in Vietnam (2025-06-02). The date of the current day gives what is known now."`
 	Sign    bool   `help:"Sign the quote by the law as it is published, with payee and budget lines; prints the compact JWS. Needs the database and the keys of the state folder."`
 	Body    string `help:"The body that collects; with --sign, where several do."`
 	Explain bool   `help:"Print the steps that led to each amount."`
@@ -41,74 +44,99 @@ type feesQuoteCmd struct {
 	JSON    bool   `name:"json" help:"One JSON document."`
 }
 
-type refusal struct {
-	Error struct {
-		Code   problem.Code `json:"code"`
-		Reason string       `json:"reason"`
-		Act    string       `json:"act"`
-	} `json:"error"`
+// pricing is the amount of a service by the schedules that come with the program, or by those published here.
+type pricing struct {
+	fee.Quote
+	Law        string     `json:"law"` // program or published
+	Revision   int64      `json:"revision,omitempty"`
+	KnownSince *time.Time `json:"known_since,omitempty"`
+
+	name fee.Text // of the service
 }
 
-// Run prints a quote; a refusal is printed on stdout too and ends with status 2.
+const (
+	lawOfProgram = "program"
+	lawPublished = "published"
+)
+
+// Run prints a quote; a refusal ends with status 2.
 func (c feesQuoteCmd) Run(ctx context.Context, e *environment) error {
 	if c.Sign {
-		return e.refuse(c.JSON, c.sign(ctx, e))
+		return c.sign(ctx, e)
 	}
 	if c.Body != "" {
-		return e.refuse(c.JSON, problem.AtField(problem.Invalid, "--body", "goes with --sign: any other quote has no payee"))
+		return problem.Both(problem.Invalid, "--body", "chỉ dùng cùng --sign: báo giá khác không có nơi nhận tiền", "goes with --sign: any other quote has no payee")
 	}
-	q, err := c.quote(ctx, e)
+	p, err := c.price(ctx, e)
 	if err != nil {
-		return e.refuse(c.JSON, err)
-	}
-	return e.print(c.JSON, q, func(w io.Writer) { c.table(w, q) })
-}
-
-// refuse prints a refusal where one JSON document is promised; the error is the command's in any case.
-func (e *environment) refuse(asJSON bool, err error) error {
-	p, ok := errors.AsType[*problem.Error](err)
-	if !ok || !asJSON {
 		return err
 	}
-	var r refusal
-	r.Error.Code, r.Error.Reason, r.Error.Act = p.Code, p.Error(), p.Act
-	return errors.Join(e.print(true, r, nil), err)
+	return e.print(c.JSON, p, func(w io.Writer) { c.tell(w, p) })
 }
 
-func (c feesQuoteCmd) quote(ctx context.Context, e *environment) (q *fee.Quote, err error) {
+func (c feesQuoteCmd) price(ctx context.Context, e *environment) (p pricing, err error) {
 	on, err := parseDay("--on", c.On)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	request := fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)}
 	if c.Known == "" {
 		s, err := fee.Load(schedules.FS)
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		return s.Quote(request)
+		return priced(s, request, pricing{Law: lawOfProgram})
 	}
 	err = withGateway(ctx, e.log, func(g *gateway) error {
 		law, err := g.lawKnown(ctx, c.Known)
 		if err != nil {
 			return err
 		}
-		q, err = law.Schedules.Quote(request)
+		p, err = priced(law.Schedules, request, pricing{Law: lawPublished, Revision: law.Revision, KnownSince: &law.Since})
 		return err
 	})
-	return q, err
+	return p, err
 }
 
-func (c feesQuoteCmd) table(w io.Writer, q *fee.Quote) {
-	fmt.Fprintf(w, "%s on %s\n\n", q.Service, q.Date)
-	tellLines(w, q, c.Lang, c.Explain)
+// priced adds the amount to what is said of the law that it follows.
+func priced(s *fee.Schedules, r fee.Request, p pricing) (pricing, error) {
+	q, err := s.Quote(r)
+	if err != nil {
+		return p, err
+	}
+	p.Quote, p.name = *q, s.Name(r.Service)
+	return p, nil
+}
+
+func (c feesQuoteCmd) tell(w io.Writer, p pricing) {
+	fmt.Fprintf(w, fee.Text{Vi: "%s, ngày %s\n", En: "%s, %s\n"}.In(c.Lang), p.name.In(c.Lang), dayIn(p.Date, c.Lang))
+	by := fee.Text{Vi: "theo các biểu mức thu đi kèm chương trình", En: "by the schedules that come with this program"}
+	if p.Law == lawPublished {
+		by = fee.Text{Vi: fmt.Sprintf("theo pháp luật công bố ở đây, lần công bố %d, được biết từ %s", p.Revision, moment(*p.KnownSince)),
+			En: fmt.Sprintf("by the law as published here, revision %d, known since %s", p.Revision, moment(*p.KnownSince))}
+	}
+	fmt.Fprintf(w, "%s\n\n", by.In(c.Lang))
+	tellLines(w, &p.Quote, c.Lang, c.Explain)
+}
+
+// dayIn writes a day in words of a language.
+func dayIn(d calendar.Date, lang string) string {
+	if lang == "en" {
+		return d.UTC().Format("2 January 2006")
+	}
+	return d.UTC().Format("02/01/2006")
 }
 
 // tellLines prints the lines of a quote, their law and their sum, with the steps that led to each amount where they are
 // asked for.
 func tellLines(w io.Writer, q *fee.Quote, lang string, steps bool) {
+	total := money.Format(q.TotalVND, lang)
+	width := utf8.RuneCountInString(total)
+	for _, l := range q.Lines { // one that is reduced afterwards may be longer than the total
+		width = max(width, utf8.RuneCountInString(money.Format(l.Amount, lang)))
+	}
 	for _, l := range q.Lines {
-		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\n", l.Code, money.Format(l.Amount, lang), l.Version.In(lang), l.ActName().In(lang))
+		fmt.Fprintf(w, "%s\t%*s\t%s\t%s\n", cmp.Or(l.Label, l.Rule).In(lang), width, money.Format(l.Amount, lang), l.Version.In(lang), l.ActName().In(lang))
 		if steps {
 			fmt.Fprintf(w, "\t\t  %s\n", l.Rule.In(lang))
 			for _, step := range l.Steps {
@@ -116,12 +144,9 @@ func tellLines(w io.Writer, q *fee.Quote, lang string, steps bool) {
 			}
 		}
 	}
-	fmt.Fprintf(w, "%s\t%16s\n", fee.Text{Vi: "tổng cộng", En: "total"}.In(lang), money.Format(q.TotalVND, lang))
+	fmt.Fprintf(w, "%s\t%*s\n", fee.Text{Vi: "tổng cộng", En: "total"}.In(lang), width, total)
 	if q.Provisional {
 		fmt.Fprintln(w, "\n"+provisionalNote.In(lang))
-	}
-	if q.Forecast != "" {
-		fmt.Fprintln(w, "\n"+forecastNote.In(lang))
 	}
 }
 
@@ -144,13 +169,16 @@ type feesCheck struct {
 
 // Run checks schedules and cases; a case that differs ends with status 1.
 func (c feesCheckCmd) Run(e *environment) error {
-	services, err := fee.CheckSchedules(schedules.FS)
+	s, err := fee.Load(schedules.FS)
 	if err != nil {
 		return err
 	}
-	out := feesCheck{Services: services, Cases: []fee.CaseResult{}}
+	out := feesCheck{Cases: []fee.CaseResult{}}
+	if out.Services, err = s.Named(c.Service); err != nil {
+		return err
+	}
 	if c.Cases != "" {
-		if out.Cases, err = c.cases(); err != nil {
+		if out.Cases, err = c.cases(s); err != nil {
 			return err
 		}
 	}
@@ -177,11 +205,7 @@ func (c feesCheckCmd) Run(e *environment) error {
 	return err
 }
 
-func (c feesCheckCmd) cases() ([]fee.CaseResult, error) {
-	s, err := fee.Load(schedules.FS)
-	if err != nil {
-		return nil, err
-	}
+func (c feesCheckCmd) cases(s *fee.Schedules) ([]fee.CaseResult, error) {
 	f, err := os.Open(c.Cases)
 	if err != nil {
 		return nil, err

@@ -143,6 +143,16 @@ func programClock(ctx context.Context, pool *pgxpool.Pool) (calendar.Clock, erro
 	return c, nil
 }
 
+// ownTime gives the time by the story's clock, nil where the machine's holds.
+func (g *gateway) ownTime() *time.Time {
+	c, ok := g.clock.(*story.Clock)
+	if !ok {
+		return nil
+	}
+	now := c.Now()
+	return &now
+}
+
 // keepClock keeps the story's clock while this program runs; the machine's needs no keeping.
 func (g *gateway) keepClock(ctx context.Context) error {
 	if c, ok := g.clock.(*story.Clock); ok {

@@ -29,7 +29,8 @@ type feesLawCmd struct {
 func (c feesLawCmd) Run(ctx context.Context, e *environment) error {
 	q := publication.VersionsQuery{Of: c.Of, History: c.History}
 	if c.History && c.Known != "" {
-		return problem.AtField(problem.Invalid, "--known", "leave it out with --history, which has every time in which something was known")
+		return problem.Both(problem.Invalid, "--known", "không dùng cùng --history, vốn có mọi thời gian mà điều gì đó được biết",
+			"leave it out with --history, which has every time in which something was known")
 	}
 	var err error
 	if c.On != "" {
@@ -46,7 +47,8 @@ func (c feesLawCmd) Run(ctx context.Context, e *environment) error {
 			return err
 		}
 		if len(versions) == 0 {
-			return e.refuse(c.JSON, problem.New(problem.NotFound, "nothing is published of %q for such a day and time", c.Of))
+			return &problem.Error{Code: problem.NotFound, Detail: fmt.Sprintf("nothing is published of %q for such a day and time", c.Of),
+				DetailVi: fmt.Sprintf("không có gì được công bố về %q cho ngày và thời điểm như vậy", c.Of)}
 		}
 		return e.print(c.JSON, versions, func(w io.Writer) { c.tell(w, versions) })
 	})
@@ -74,10 +76,11 @@ func (g *gateway) known(s string) (time.Time, error) {
 	}
 	at, err := calendar.ParseInstant(s)
 	if err != nil {
-		return at, problem.AtField(problem.Invalid, "--known", "%v", err)
+		return at, instantRefused("--known", err)
 	}
 	if calendar.DayOf(at).After(calendar.DayOf(g.clock.Now())) {
-		return at, problem.AtField(problem.Invalid, "--known", "%s lies ahead: what will be known then is not known yet", s)
+		return at, problem.Both(problem.Invalid, "--known", s+" ở thời điểm chưa tới: những gì được biết khi đó thì nay chưa biết",
+			s+" lies ahead: what will be known then is not known yet")
 	}
 	return at, nil
 }
@@ -122,7 +125,7 @@ func (c feesExportCmd) documents(ctx context.Context, g *gateway) (publication.D
 	}
 	docs, err := g.published.Published(ctx, at)
 	if err == nil && len(docs) == 0 {
-		err = problem.New(problem.NotFound, "nothing was published by then")
+		err = problem.Both(problem.NotFound, "--known", "khi đó chưa có gì được công bố", "nothing was published by then")
 	}
 	return docs, err
 }

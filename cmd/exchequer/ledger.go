@@ -102,7 +102,11 @@ func instant(s string) (time.Time, error) {
 	}
 	t, err := calendar.ParseInstant(s)
 	if err != nil {
-		return t, problem.AtField(problem.Invalid, "--at", "%v", err)
+		return t, instantRefused("--at", err)
 	}
 	return t, nil
+}
+
+func instantRefused(flag string, err error) error {
+	return problem.Both(problem.Invalid, flag, "cần một thời điểm như 2025-06-02T09:00:00+07:00 hoặc một ngày như 2025-06-02", err.Error())
 }

@@ -70,7 +70,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case onlyFindings(err):
 		return 1
 	}
-	fmt.Fprintln(stderr, "exchequer:", oneLine(err))
+	err = e.refuse(command, err)
+	lang, _ := flag(command, "lang").(string)
+	for _, line := range sentences(err, orElse(lang, "en")) {
+		fmt.Fprintln(stderr, "exchequer:", line)
+	}
 	return 2
 }
 

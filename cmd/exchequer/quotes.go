@@ -77,7 +77,7 @@ type verified struct {
 func (c feesVerifyCmd) Run(ctx context.Context, e *environment) error {
 	v, err := c.verify(ctx)
 	if err != nil {
-		return e.refuse(c.JSON, err)
+		return err
 	}
 	err = e.print(c.JSON, v, func(w io.Writer) { c.tell(w, v) })
 	if err == nil && !v.OK {

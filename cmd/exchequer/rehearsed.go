@@ -44,8 +44,17 @@ func tellEffect(w io.Writer, name string, e *rehearsal.Effect) {
 	tellChanges(w, e)
 	tellSpread(w, e.Spread)
 	for _, why := range e.Reasons {
-		fmt.Fprintf(w, "  %d bills: %s (%s), such as %s\n", why.Bills, why.Words, orElse(why.Act, why.Field), why.Example)
+		fmt.Fprintf(w, "  %d bills: %s, such as %s\n", why.Bills, reason(why), why.Example)
 	}
+}
+
+// reason gives the words of a refusal, and the act behind them where they do not name it.
+func reason(why rehearsal.Reason) string {
+	by := orElse(why.Act, why.Field)
+	if by == "" || strings.Contains(why.Words, by) {
+		return why.Words
+	}
+	return why.Words + " (" + by + ")"
 }
 
 func tellChanges(w io.Writer, e *rehearsal.Effect) {

@@ -27,8 +27,10 @@ type serveCmd struct {
 	JSON   bool   `name:"json" help:"One JSON document: the address."`
 }
 
+// serving says where, and what time it is there where that is not the machine's.
 type serving struct {
-	Address string `json:"address"`
+	Address string     `json:"address"`
+	Clock   *time.Time `json:"clock,omitempty"`
 }
 
 // Run serves the API and the pages until it is interrupted.
@@ -42,7 +44,11 @@ func (c serveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return fmt.Errorf("listen on %s (choose another with --listen): %w", c.Listen, err)
 		}
-		err = e.print(c.JSON, serving{s.address()}, func(w io.Writer) { fmt.Fprintf(w, "serving %s\n", s.address()) })
+		now := g.ownTime()
+		err = e.print(c.JSON, serving{s.address(), now}, func(w io.Writer) {
+			fmt.Fprintf(w, "serving %s\n", s.address())
+			tellTime(w, now)
+		})
 		if err != nil {
 			return errors.Join(err, s.close())
 		}
@@ -105,13 +111,19 @@ type workCmd struct {
 }
 
 type working struct {
-	Working bool `json:"working"`
+	Working bool       `json:"working"`
+	Clock   *time.Time `json:"clock,omitempty"`
 }
 
 // Run works until it is interrupted, then lets what is under way finish.
 func (c workCmd) Run(ctx context.Context, e *environment) error {
 	return withServers(ctx, e.log, needs{redis: true}, func(g *gateway) error {
-		if err := e.print(c.JSON, working{true}, func(w io.Writer) { fmt.Fprintln(w, "working") }); err != nil {
+		now := g.ownTime()
+		err := e.print(c.JSON, working{true, now}, func(w io.Writer) {
+			fmt.Fprintln(w, "working")
+			tellTime(w, now)
+		})
+		if err != nil {
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
@@ -120,6 +132,12 @@ func (c workCmd) Run(ctx context.Context, e *environment) error {
 		group.Go(func() error { return g.keepClock(ctx) })
 		return group.Wait()
 	})
+}
+
+func tellTime(w io.Writer, own *time.Time) {
+	if own != nil {
+		fmt.Fprintf(w, "a story was played on these books: it is %s here, by the clock kept with them\n", moment(*own))
+	}
 }
 
 // forgetEvery is how often Idempotency-Keys that are too old are dropped.

@@ -25,7 +25,7 @@ type feesDraftCmd struct {
 func (c feesDraftCmd) Run(ctx context.Context, e *environment) error {
 	docs, err := readDocuments(c.Files)
 	if err != nil {
-		return e.refuse(c.JSON, err)
+		return err
 	}
 	return e.draft(ctx, c.JSON, docs)
 }
@@ -39,7 +39,7 @@ func (e *environment) decided(ctx context.Context, asJSON bool, fn func(*publica
 	return withGateway(ctx, e.log, func(g *gateway) error {
 		d, err := fn(g.published)
 		if err != nil {
-			return e.refuse(asJSON, err)
+			return err
 		}
 		return e.print(asJSON, d, func(w io.Writer) { tellDraft(w, d) })
 	})

@@ -139,7 +139,9 @@ func TestATariffIsChangedByCommands(t *testing.T) {
 			t.Errorf("on %s as known at %s it costs %d, want %d", c.on, c.known, got, c.want)
 		}
 	}
-	d.says(0, []string{"fee ", "0 VND"}, "fees", "quote", "--service", "promotion_notice", "--on", "2030-01-01") // the program's own files
+	quoted := []string{"fees", "quote", "--service", "promotion_notice", "--on", "2030-01-01"}
+	d.says(0, []string{"come with this program", " 0 VND"}, quoted...)
+	d.says(0, []string{"as published here, revision 2, known since", " 50,000 VND"}, append(quoted, "--known", today())...)
 	d.says(0, []string{"1/2030", "2030-01-01", "Circular 1/2030/TT-BTC"}, "fees", "law", "promotion_notice", "--on", "2030-01-01")
 	d.corrected(file)
 }

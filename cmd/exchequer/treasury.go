@@ -23,7 +23,7 @@ func operator() authn.Actor {
 func parseDay(flag, s string) (calendar.Date, error) {
 	d, err := calendar.ParseDate(s)
 	if err != nil {
-		return d, problem.AtField(problem.Invalid, flag, "%v", err)
+		return d, problem.Both(problem.Invalid, flag, "cần một ngày theo dạng YYYY-MM-DD", err.Error())
 	}
 	return d, nil
 }

@@ -31,12 +31,10 @@ const refused, faulty = "refused", "invalid"
 // amounts in order; whatever else stands in the lines is notes. The columns are id, service, date, inputs, total_vnd
 // and lines (the last may be missing), found by their names in the first row. Only the named services are looked at,
 // all when there are none. A difference is a result, not an error; an error is a file that is no such CSV, or a named
-// service that has no schedule (problem.NotFound): a misspelt name must not pass for a check of nothing.
+// service that has no schedule (problem.NotFound).
 func CheckCases(r io.Reader, s *Schedules, services []string) ([]CaseResult, error) {
-	for _, name := range services {
-		if s.tariffs[name] == nil {
-			return nil, s.unknownService(name)
-		}
+	if _, err := s.Named(services); err != nil {
+		return nil, err
 	}
 	rows := csv.NewReader(r)
 	columns, err := caseColumns(rows)

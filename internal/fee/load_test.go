@@ -69,10 +69,11 @@ func folder(schedule, parameter string) fstest.MapFS {
 }
 
 func TestASoundScheduleLoads(t *testing.T) {
-	services, err := fee.CheckSchedules(folder(sound, soundParameter))
+	s, err := fee.Load(folder(sound, soundParameter))
 	if err != nil {
 		t.Fatal(err)
 	}
+	services := s.Services()
 	if len(services) != 1 || services[0].Service != "toll" || services[0].Examples != 1 || len(services[0].Inputs) != 4 {
 		t.Errorf("got %+v", services)
 	}

@@ -3,7 +3,6 @@ package fee
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -108,6 +107,18 @@ type Input struct {
 	Places      int32    `json:"places,omitempty"` // decimal places that a decimal may have
 }
 
+// Named lists the named schedules as Services does, all when there are none. NotFound where one of them has no schedule: a
+// misspelt name must not pass for a check of nothing.
+func (s *Schedules) Named(services []string) ([]Service, error) {
+	for _, name := range services {
+		if s.tariffs[name] == nil {
+			return nil, s.unknownService(name)
+		}
+	}
+	out := slices.DeleteFunc(s.Services(), func(one Service) bool { return len(services) > 0 && !slices.Contains(services, one.Service) })
+	return out, nil
+}
+
 // Services lists the loaded schedules in the order of their names.
 func (s *Schedules) Services() []Service {
 	var out []Service
@@ -144,13 +155,3 @@ func (t *tariff) declared(in *input) Input {
 }
 
 func (s *Schedules) names() []string { return slices.Sorted(maps.Keys(s.tariffs)) }
-
-// CheckSchedules loads the schedules of a folder, which checks them and runs their examples, and says what was there.
-// The error names every fault found, one a line, with its file, line and version.
-func CheckSchedules(fsys fs.FS) ([]Service, error) {
-	s, err := Load(fsys)
-	if err != nil {
-		return nil, err
-	}
-	return s.Services(), nil
-}
