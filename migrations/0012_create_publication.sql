@@ -17,7 +17,12 @@ CREATE TABLE gateway.publication (
     revision     bigint      NOT NULL,
     known_since  timestamptz NOT NULL,
     published_by text        NOT NULL, -- the second person; for the first one the program that brought it
+    draft        bigint,               -- what that person approved; NULL: the first one
+    written_in   xid8        NOT NULL DEFAULT pg_current_xact_id(), -- the transaction in which it may say what it says
     CONSTRAINT publication_pk PRIMARY KEY (revision),
+    CONSTRAINT publication_draft_once UNIQUE (draft),
+    CONSTRAINT publication_of_draft UNIQUE (revision, draft),
+    CONSTRAINT publication_drafted CHECK ((revision = 1) = (draft IS NULL)),
     CONSTRAINT publication_one_a_time UNIQUE (known_since),
     CONSTRAINT publication_known_once UNIQUE (revision, known_since),
     CONSTRAINT publication_counted CHECK (revision > 0),
@@ -70,12 +75,19 @@ CREATE TABLE gateway.law_version (
         daterange(valid_from, valid_until, '[]') WITH &&, tstzrange(known_from, known_until) WITH &&)
 );
 
--- A privilege can say that only known_until changes, and a CHECK sees only the new row: that it changes once, from nothing
--- to an instant, takes a trigger. The program's own statements say WHERE known_until IS NULL as well.
+-- What a publication makes known, and what it ends, is written in its own transaction or never: so what was known at an
+-- instant cannot be added to or taken from afterwards, nor at any instant but the last publication's. A CHECK sees neither
+-- other rows nor the old one, and a privilege only which column changes: it takes a trigger.
 -- +goose StatementBegin
-CREATE FUNCTION gateway.close_known_once() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION gateway.check_known() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    published timestamptz := (
+        SELECT p.known_since FROM gateway.publication p
+        WHERE p.revision = (SELECT max(revision) FROM gateway.publication) AND p.written_in = pg_current_xact_id());
 BEGIN
-    IF OLD.known_until IS NOT NULL OR NEW.known_until IS NULL THEN
+    IF published IS NULL
+        OR TG_OP = 'INSERT' AND (NEW.known_from <> published OR NEW.known_until IS NOT NULL)
+        OR TG_OP = 'UPDATE' AND (NEW.known_until IS DISTINCT FROM published OR OLD.known_until IS NOT NULL) THEN
         RAISE EXCEPTION 'what was known is never changed: publish a correction'
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
     END IF;
@@ -83,10 +95,10 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-CREATE TRIGGER law_document_known_once BEFORE UPDATE ON gateway.law_document
-    FOR EACH ROW EXECUTE FUNCTION gateway.close_known_once();
-CREATE TRIGGER law_version_known_once BEFORE UPDATE ON gateway.law_version
-    FOR EACH ROW EXECUTE FUNCTION gateway.close_known_once();
+CREATE TRIGGER law_document_known_once BEFORE INSERT OR UPDATE ON gateway.law_document
+    FOR EACH ROW EXECUTE FUNCTION gateway.check_known();
+CREATE TRIGGER law_version_known_once BEFORE INSERT OR UPDATE ON gateway.law_version
+    FOR EACH ROW EXECUTE FUNCTION gateway.check_known();
 
 -- Documents that somebody wants published. What is in a draft never changes: another text is another draft.
 CREATE TABLE gateway.law_draft (
@@ -108,7 +120,7 @@ CREATE TABLE gateway.law_draft (
     CONSTRAINT law_draft_pk PRIMARY KEY (id),
     CONSTRAINT law_draft_base FOREIGN KEY (base) REFERENCES gateway.publication (revision),
     CONSTRAINT law_draft_approval FOREIGN KEY (approval) REFERENCES gateway.approval (id),
-    CONSTRAINT law_draft_publication FOREIGN KEY (revision) REFERENCES gateway.publication (revision),
+    CONSTRAINT law_draft_publication FOREIGN KEY (revision, id) REFERENCES gateway.publication (revision, draft),
     CONSTRAINT law_draft_published_once UNIQUE (revision),
     CONSTRAINT law_draft_state CHECK (state IN ('drafted', 'proposed', 'published', 'rejected')),
     CONSTRAINT law_draft_proposed CHECK (
@@ -131,13 +143,59 @@ CREATE TABLE gateway.law_draft_document (
     CONSTRAINT law_draft_document_differs CHECK (digest <> replaces)
 );
 
-GRANT SELECT, INSERT ON gateway.law_text, gateway.publication, gateway.law_document, gateway.law_version,
-    gateway.law_draft, gateway.law_draft_document TO exchequer_app;
+ALTER TABLE gateway.publication ADD CONSTRAINT publication_draft FOREIGN KEY (draft) REFERENCES gateway.law_draft (id);
+
+-- Publications follow one after another, in number and in time, and each but the first publishes what a second person
+-- approved.
+-- +goose StatementBegin
+CREATE FUNCTION gateway.check_publication() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last gateway.publication := (SELECT p FROM gateway.publication p ORDER BY revision DESC LIMIT 1);
+BEGIN
+    IF NEW.revision <> coalesce(last.revision, 0) + 1 OR NEW.known_since <= last.known_since THEN
+        RAISE EXCEPTION 'publications follow one after another'
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'publication_in_order';
+    END IF;
+    IF NEW.draft IS NOT NULL AND NOT EXISTS (
+        SELECT FROM gateway.law_draft d JOIN gateway.approval a ON a.id = d.approval
+        WHERE d.id = NEW.draft AND d.state = 'proposed' AND a.kind = 'law' AND a.ref = 'law-' || d.id AND a.digest = d.digest
+          AND a.state = 'approved' AND a.approved_by = NEW.published_by AND d.drafted_by <> NEW.published_by) THEN
+        RAISE EXCEPTION 'a publication is what a second person approved'
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'publication_second_person';
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER publication_checked BEFORE INSERT ON gateway.publication
+    FOR EACH ROW EXECUTE FUNCTION gateway.check_publication();
+
+-- A draft goes on and never back: what was published or rejected is final, and what was proposed stays what was proposed.
+-- +goose StatementBegin
+CREATE FUNCTION gateway.check_draft_step() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT (OLD.state = 'drafted' AND NEW.state IN ('proposed', 'rejected')
+        OR OLD.state = 'proposed' AND NEW.state IN ('published', 'rejected')
+            AND (NEW.approval, NEW.proposed_by, NEW.proposed_at) = (OLD.approval, OLD.proposed_by, OLD.proposed_at)) THEN
+        RAISE EXCEPTION 'a draft that was decided is final: draft the documents again'
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER law_draft_goes_on BEFORE UPDATE ON gateway.law_draft
+    FOR EACH ROW EXECUTE FUNCTION gateway.check_draft_step();
+
+GRANT SELECT, INSERT (revision, known_since, published_by, draft) ON gateway.publication TO exchequer_app;
+GRANT SELECT, INSERT ON gateway.law_text, gateway.law_document, gateway.law_version,
+    gateway.law_draft_document TO exchequer_app;
+GRANT SELECT, INSERT (base, digest, changes, services, drafted_by, drafted_at) ON gateway.law_draft TO exchequer_app;
 GRANT UPDATE (known_until) ON gateway.law_document, gateway.law_version TO exchequer_app;
 GRANT UPDATE (state, approval, proposed_by, proposed_at, decided_by, decided_at, revision, reason) ON gateway.law_draft TO exchequer_app;
 
 -- +goose Down
 DROP TABLE gateway.law_draft_document, gateway.law_draft, gateway.law_version, gateway.law_document, gateway.publication,
     gateway.law_text;
-DROP FUNCTION gateway.close_known_once();
+DROP FUNCTION gateway.check_known(), gateway.check_publication(), gateway.check_draft_step();
 -- The extension stays: others of this database may use it.

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +104,7 @@ func (c feesDraftsCmd) Run(ctx context.Context, e *environment) error {
 		return e.print(c.JSON, drafts, func(w io.Writer) {
 			fmt.Fprintln(w, "draft\tstate\tby\tat\tchanges\tdocuments")
 			for _, d := range drafts {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\n", d.ID, d.State, d.DraftedBy, moment(d.DraftedAt), len(d.Changes), names(d))
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.State, d.DraftedBy, moment(d.DraftedAt), counts(d), names(d))
 			}
 		})
 	})
@@ -199,6 +201,15 @@ func marks(unknown, provisional, past bool) string {
 		if m.holds {
 			out = append(out, m.word)
 		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// counts says how much a draft changes: 2 added, 1 ended.
+func counts(d publication.Draft) string {
+	var out []string
+	for _, kind := range slices.Sorted(maps.Keys(d.Counts)) {
+		out = append(out, fmt.Sprintf("%d %s", d.Counts[kind], kind))
 	}
 	return strings.Join(out, ", ")
 }

@@ -60,7 +60,7 @@ func (s *Store) Begin(ctx context.Context, docs Documents) (Brought, error) {
 }
 
 func (s *Store) publishFirstTx(ctx context.Context, tx pgx.Tx, c change) (int64, error) {
-	e, err := s.publishTx(ctx, tx, release, c)
+	e, err := s.publishTx(ctx, tx, release, 0, c)
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +71,8 @@ func (s *Store) publishFirstTx(ctx context.Context, tx pgx.Tx, c change) (int64,
 }
 
 // bringTx proposes the change and gives the draft, unless it waits already or a person turned the same documents down (0).
-// What the program proposed before and is out of date is taken back.
+// What another version of the program proposed waits beside it, for a person to choose: neither knows which is the newer
+// one. Only what nobody can publish any more, because another text stands by now where it was to stand, is taken back.
 func (s *Store) bringTx(ctx context.Context, tx pgx.Tx, c change) (int64, error) {
 	docs := c.draftDocuments()
 	digest, err := digestOfDraft(docs)
@@ -88,7 +89,11 @@ func (s *Store) bringTx(ctx context.Context, tx pgx.Tx, c change) (int64, error)
 		case open && d.digest == digest:
 			return d.ID, nil
 		case open:
-			err = s.rejectTx(ctx, tx, release, d, "the program brings other documents")
+			if stale := d.checkBase(ctx, tx); problem.CodeOf(stale) == problem.Conflict {
+				err = s.rejectTx(ctx, tx, release, d, "what it was to replace was published anew")
+			} else {
+				err = stale
+			}
 		case d.DecidedBy != release.Name() && slices.EqualFunc(d.Documents, docs, sameText):
 			return 0, nil
 		}

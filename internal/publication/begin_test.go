@@ -82,8 +82,8 @@ func TestTheFirstDocumentsMustBeALaw(t *testing.T) {
 	}
 }
 
-// TestANewProgramWaitsForAPerson: the program's newer documents are proposed once, replaced when a still newer program
-// comes, left alone when a person turned them down, and never put in the place of an officer's without a person.
+// TestANewProgramWaitsForAPerson: the program's newer documents are proposed once, left alone when a person turned them
+// down, and never put in the place of an officer's without a person.
 func TestANewProgramWaitsForAPerson(t *testing.T) {
 	w := newWorld(t)
 	begin := func(versions ...string) publication.Brought {
@@ -102,10 +102,6 @@ func TestANewProgramWaitsForAPerson(t *testing.T) {
 	if second.Draft == first.Draft {
 		t.Fatal("other documents, the same draft")
 	}
-	old, err := w.Get(t.Context(), lan, first.Draft)
-	if err != nil || old.State != publication.Rejected || old.DecidedBy != "exchequer:release" {
-		t.Errorf("the draft of the older program: %+v, %v", old, err)
-	}
 	if _, err := w.Reject(t.Context(), minh, second.Draft, "the circular is not out"); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +112,7 @@ func TestANewProgramWaitsForAPerson(t *testing.T) {
 	if b := begin("2020-01-01 100000"); b != (publication.Brought{}) {
 		t.Errorf("the program's older text, published before, came again: %+v", b)
 	}
+	w.clock.goOn(time.Second)
 	third := begin("2020-01-01 100000", "2026-01-01 140000")
 	law, err := w.Current(t.Context())
 	if got := costs(t, law, err, "2026-02-01"); got != 130000 {
@@ -128,6 +125,43 @@ func TestANewProgramWaitsForAPerson(t *testing.T) {
 	law, err = w.Current(t.Context())
 	if got := costs(t, law, err, "2026-02-01"); got != 140000 {
 		t.Errorf("after a person agreed it costs %d", got)
+	}
+}
+
+// TestTwoVersionsOfTheProgram start in turns: neither takes the other's proposal back, and when a person has chosen one, the
+// other, which nobody can publish any more, is drafted again.
+func TestTwoVersionsOfTheProgram(t *testing.T) {
+	w := newWorld(t)
+	begin := func(amount string) int64 {
+		t.Helper()
+		b, err := w.Begin(t.Context(), lawOf(t, tariff("2020-01-01 100000", "2026-01-01 "+amount)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Draft
+	}
+	older, newer := begin("110000"), begin("120000")
+	for range 2 {
+		if a, b := begin("110000"), begin("120000"); older == newer || a != older || b != newer {
+			t.Fatalf("drafts %d and %d became %d and %d", older, newer, a, b)
+		}
+	}
+	for _, id := range []int64{older, newer} {
+		if d, err := w.Get(t.Context(), lan, id); err != nil || d.State != publication.Proposed {
+			t.Errorf("draft %d is %s, %v", id, d.State, err)
+		}
+	}
+	if _, err := w.Approve(t.Context(), lan, newer); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Approve(t.Context(), lan, older)
+	wants(t, "the other one", err, problem.Conflict, permit+" was published anew")
+	if begin("120000") != 0 {
+		t.Error("what is published is proposed again")
+	}
+	again := begin("110000")
+	if d, err := w.Get(t.Context(), lan, older); err != nil || d.State != publication.Rejected || d.DecidedBy != "exchequer:release" || again == older || again == 0 {
+		t.Errorf("draft %d is %s by %s and became %d, %v", older, d.State, d.DecidedBy, again, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/pg/pgtest"
@@ -105,6 +106,7 @@ func TestWhatFollowsAParameterChangesWithIt(t *testing.T) {
 	if slices.ContainsFunc(d.Changes, func(c publication.Change) bool { return c.Document == household && c.Kind == publication.Corrected }) {
 		t.Errorf("a newer program's digests passed for corrections:\n%s", told(d.Changes))
 	}
+	w.clock.goOn(time.Hour)
 	if d, err = w.Propose(t.Context(), lan, d.ID); err == nil {
 		_, err = w.Approve(t.Context(), minh, d.ID)
 	}

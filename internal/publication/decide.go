@@ -2,7 +2,9 @@ package publication
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,6 +15,7 @@ import (
 	"exchequer/internal/approval"
 	"exchequer/internal/authn"
 	"exchequer/internal/booking"
+	"exchequer/internal/calendar"
 	"exchequer/internal/problem"
 )
 
@@ -27,8 +30,9 @@ func (s *Store) Propose(ctx context.Context, actor authn.Actor, id int64) (Draft
 
 // Approve publishes a proposed draft: from now on its documents are what is known of the law. The whole law is compiled
 // again with it first, so this takes a moment. NotFound; Forbidden unless the actor is treasury staff of the house and
-// neither drafted nor proposed it; Conflict where it is not proposed, or what it replaces was published anew; Invalid where it is no
-// law together with what is published now.
+// neither drafted nor proposed it; Conflict where it is not proposed, what it replaces was published anew, or what it changes is
+// no longer what was shown; Invalid where it is no law together with what is published now; Unavailable where this host's
+// clock is behind the proposal or the last publication.
 func (s *Store) Approve(ctx context.Context, actor authn.Actor, id int64) (Draft, error) {
 	return s.step(ctx, actor, id, s.approveTx)
 }
@@ -93,16 +97,14 @@ func (s *Store) proposeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 
 // detail is what the second person is shown of the draft in the list of what waits; the draft itself has every change.
 func (d Draft) detail() map[string]string {
-	count := map[ChangeKind]int{}
 	past := 0
 	for _, c := range d.Changes {
-		count[c.Kind]++
 		if c.Past {
 			past++
 		}
 	}
 	out := map[string]string{"base": strconv.FormatInt(d.Base, 10), "past": strconv.Itoa(past)}
-	for kind, n := range count {
+	for kind, n := range d.Counts {
 		out[string(kind)] = strconv.Itoa(n)
 	}
 	var names []string
@@ -120,6 +122,9 @@ func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 	if actor.Name() == d.DraftedBy {
 		return problem.New(problem.Forbidden, "you made this draft yourself: another person of the treasury must approve it")
 	}
+	if now := s.now(); now.Before(*d.ProposedAt) {
+		return errClock(now, "the proposal of this draft", *d.ProposedAt)
+	}
 	digest, err := digestOfDraft(d.Documents)
 	if err != nil {
 		return err
@@ -127,18 +132,11 @@ func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 	if _, err := approval.ApproveTx(ctx, tx, actor, approval.Decision{ID: d.approval, Digest: digest}, s.now()); err != nil {
 		return err
 	}
-	if err := d.checkBase(ctx, tx); err != nil {
-		return err
-	}
-	docs, err := textsOf(ctx, tx, d.ID)
+	c, err := d.prepareAgain(ctx, tx, s.today())
 	if err != nil {
 		return err
 	}
-	c, err := prepare(ctx, tx, docs, s.today())
-	if err != nil {
-		return err
-	}
-	e, err := s.publishTx(ctx, tx, actor, c)
+	e, err := s.publishTx(ctx, tx, actor, d.ID, c)
 	if err != nil {
 		return err
 	}
@@ -149,6 +147,41 @@ func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 		return fmt.Errorf("marking the draft as published: %w", err)
 	}
 	return writeAudit(ctx, tx, actor, "law.publish", d.ID, map[string]string{"revision": strconv.FormatInt(e.revision, 10), "digest": digest}, e.since)
+}
+
+// prepareAgain prepares the draft's change beside what is published by now. Conflict where that is not what was shown: by
+// now another service may follow a parameter in it, and a newer program may read the documents in another way.
+func (d Draft) prepareAgain(ctx context.Context, tx pgx.Tx, today calendar.Date) (change, error) {
+	if err := d.checkBase(ctx, tx); err != nil {
+		return change{}, err
+	}
+	docs, err := textsOf(ctx, tx, d.ID)
+	if err != nil {
+		return change{}, err
+	}
+	c, err := prepare(ctx, tx, docs, today)
+	if err != nil {
+		return c, err
+	}
+	shown, err := asShown(d.Changes)
+	if err != nil {
+		return c, err
+	}
+	now, err := asShown(c.changes)
+	if err == nil && (now != shown || !slices.Equal(c.services, d.Services)) {
+		err = problem.New(problem.Conflict, "what draft %d changes is no longer what was shown: draft it again and look at it anew", d.ID)
+	}
+	return c, err
+}
+
+// asShown writes changes without what differs from day to day.
+func asShown(changes []Change) (string, error) {
+	changes = slices.Clone(changes)
+	for i := range changes {
+		changes[i].Past = false
+	}
+	text, err := json.Marshal(changes)
+	return string(text), err
 }
 
 func (s *Store) rejectTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft, reason string) error {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,21 +36,22 @@ const (
 // Draft is a set of documents that somebody wants published, and what they change. It never changes but for its state:
 // another text is another draft.
 type Draft struct {
-	ID         int64           `json:"id"`
-	State      State           `json:"state"`
-	Base       int64           `json:"base"` // the revision it was drafted from
-	Documents  []DraftDocument `json:"documents"`
-	Changes    []Change        `json:"changes"`
-	Services   []string        `json:"services"`        // whose quotes can change, also by a parameter only
-	Diffs      []Diff          `json:"diffs,omitempty"` // line by line; only of a draft that is asked for by itself (Get)
-	DraftedBy  string          `json:"drafted_by"`
-	DraftedAt  time.Time       `json:"drafted_at"`
-	ProposedBy string          `json:"proposed_by,omitempty"`
-	ProposedAt *time.Time      `json:"proposed_at,omitempty"`
-	DecidedBy  string          `json:"decided_by,omitempty"`
-	DecidedAt  *time.Time      `json:"decided_at,omitempty"`
-	Revision   int64           `json:"revision,omitempty"` // what it became
-	Reason     string          `json:"reason,omitempty"`   // why it was rejected
+	ID         int64              `json:"id"`
+	State      State              `json:"state"`
+	Base       int64              `json:"base"` // the revision it was drafted from
+	Documents  []DraftDocument    `json:"documents"`
+	Counts     map[ChangeKind]int `json:"counts"`            // of its changes
+	Changes    []Change           `json:"changes,omitempty"` // not in a list of drafts
+	Services   []string           `json:"services"`          // whose quotes can change, also by a parameter only
+	Diffs      []Diff             `json:"diffs,omitempty"`   // line by line; only of a draft that is asked for by itself (Get)
+	DraftedBy  string             `json:"drafted_by"`
+	DraftedAt  time.Time          `json:"drafted_at"`
+	ProposedBy string             `json:"proposed_by,omitempty"`
+	ProposedAt *time.Time         `json:"proposed_at,omitempty"`
+	DecidedBy  string             `json:"decided_by,omitempty"`
+	DecidedAt  *time.Time         `json:"decided_at,omitempty"`
+	Revision   int64              `json:"revision,omitempty"` // what it became
+	Reason     string             `json:"reason,omitempty"`   // why it was rejected
 
 	approval int64
 	digest   string
@@ -68,7 +70,8 @@ func require(actor authn.Actor) error { return actor.Require(booking.House, auth
 // Draft checks documents against what is published, runs the examples of all, and keeps those that differ, with what they
 // change. The same documents drafted again by the same person are the draft that is still open. Forbidden unless the
 // actor is treasury staff of the house; Invalid with file, line, version and reason where they are no law together with
-// the rest, or would leave days without one; TooLarge; Conflict where nothing differs.
+// the rest, or would leave days without one; TooLarge; Conflict where nothing differs, or where
+// the actor has 20 open drafts.
 func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (Draft, error) {
 	if err := require(actor); err != nil {
 		return Draft{}, err
@@ -104,18 +107,31 @@ func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (D
 	return d, err
 }
 
-// openTx finds the actor's open draft of the same change (0: there is none).
+// maxOpen is how many open drafts a person may have.
+const maxOpen = 20
+
+// openTx finds the actor's open draft of the same change (0: there is none). Conflict where there is none and the actor may not
+// have another one.
 func (s *Store) openTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (int64, error) {
 	digest, err := digestOfDraft(c.draftDocuments())
 	if err != nil {
 		return 0, err
 	}
-	same, err := s.read(ctx, tx, `WHERE drafted_by = $1 AND digest = $2 AND base = $3 AND state IN ('drafted', 'proposed')`,
-		actor.Name(), digest, c.base.revision)
-	if err != nil || len(same) == 0 {
+	open, err := s.read(ctx, tx, `WHERE drafted_by = $1 AND state IN ('drafted', 'proposed') ORDER BY id`, actor.Name())
+	if err != nil {
 		return 0, err
 	}
-	return same[0].ID, nil
+	ids := make([]string, len(open))
+	for i, d := range open {
+		if d.digest == digest && d.Base == c.base.revision {
+			return d.ID, nil
+		}
+		ids[i] = strconv.FormatInt(d.ID, 10)
+	}
+	if len(open) >= maxOpen {
+		return 0, problem.New(problem.Conflict, "you have %d open drafts: reject those that are not needed any more: %s", len(open), strings.Join(ids, ", "))
+	}
+	return 0, nil
 }
 
 func (s *Store) insertTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (id int64, err error) {
@@ -177,7 +193,7 @@ func (s *Store) Get(ctx context.Context, actor authn.Actor, id int64) (Draft, er
 // listed is how many drafts List gives.
 const listed = 100
 
-// List gives the last 100 drafts in a state ("": in any), newest first. Forbidden unless the actor is treasury staff of
+// List gives the last 100 drafts in a state ("": in any), newest first, each with how much it changes. Forbidden unless the actor is treasury staff of
 // the house.
 func (s *Store) List(ctx context.Context, actor authn.Actor, state State) ([]Draft, error) {
 	if err := require(actor); err != nil {
@@ -213,34 +229,39 @@ func (s *Store) readTx(ctx context.Context, tx pgx.Tx, id int64, lock string) (D
 	if err != nil {
 		return Draft{}, err
 	}
-	return found[0], nil
+	d := found[0]
+	if err := tx.QueryRow(ctx, `SELECT changes FROM gateway.law_draft WHERE id = $1`, id).Scan(&d.Changes); err != nil {
+		return Draft{}, fmt.Errorf("reading the changes of a draft: %w", err)
+	}
+	d.markPast(s.now())
+	return d, nil
 }
 
-// read gives drafts with their documents, each change marked past or not as of the decision, or of today.
+// read gives drafts with their documents, without their changes: a draft of the whole law has thousands.
 func (s *Store) read(ctx context.Context, q queryer, where string, args ...any) ([]Draft, error) {
 	rows, err := q.Query(ctx, `
-		SELECT id, state, base, digest, changes, services, drafted_by, drafted_at, coalesce(approval, 0), coalesce(proposed_by, ''), proposed_at,
+		SELECT id, state, base, digest, services, drafted_by, drafted_at, coalesce(approval, 0), coalesce(proposed_by, ''), proposed_at,
 		       coalesce(decided_by, ''), decided_at, coalesce(revision, 0), reason,
 		       (SELECT jsonb_agg(jsonb_build_object('name', o.name, 'digest', o.digest, 'replaces', o.replaces) ORDER BY o.name COLLATE "C")
-		        FROM gateway.law_draft_document o WHERE o.draft = d.id)
+		        FROM gateway.law_draft_document o WHERE o.draft = d.id),
+		       (SELECT jsonb_object_agg(kind, n)
+		        FROM (SELECT c->>'kind' AS kind, count(*) AS n FROM jsonb_array_elements(d.changes) c GROUP BY 1) AS counted)
 		FROM gateway.law_draft d `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading drafts: %w", err)
 	}
 	drafts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Draft, err error) {
-		err = row.Scan(&d.ID, &d.State, &d.Base, &d.digest, &d.Changes, &d.Services, &d.DraftedBy, &d.DraftedAt, &d.approval, &d.ProposedBy, &d.ProposedAt,
-			&d.DecidedBy, &d.DecidedAt, &d.Revision, &d.Reason, &d.Documents)
+		err = row.Scan(&d.ID, &d.State, &d.Base, &d.digest, &d.Services, &d.DraftedBy, &d.DraftedAt, &d.approval, &d.ProposedBy, &d.ProposedAt,
+			&d.DecidedBy, &d.DecidedAt, &d.Revision, &d.Reason, &d.Documents, &d.Counts)
 		return d, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading drafts: %w", err)
 	}
-	for _, d := range drafts {
-		d.markPast(s.now())
-	}
 	return drafts, nil
 }
 
+// markPast marks each change as past or not, as of the decision, or of today.
 func (d Draft) markPast(now time.Time) {
 	if d.DecidedAt != nil {
 		now = *d.DecidedAt

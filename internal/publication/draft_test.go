@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -206,6 +207,7 @@ func TestApprovalsAtOnce(t *testing.T) {
 // TestOfTwoDraftsOfOneDocumentOneIsDraftedAgain, while drafts of different documents do not wait for each other.
 func TestOfTwoDraftsOfOneDocumentOneIsDraftedAgain(t *testing.T) {
 	w := newWorld(t)
+	w.clock.step = time.Second // two of them are published at once
 	one := w.propose(t, "2020-01-01 100000", "2026-01-01 120000")
 	two := w.propose(t, "2020-01-01 100000", "2026-01-01 130000")
 	second := bytes.ReplaceAll(tariff("2020-01-01 5000"), []byte("permit"), []byte("other"))

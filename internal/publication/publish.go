@@ -12,6 +12,7 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
+	"exchequer/internal/problem"
 )
 
 // change is a law that was checked, and what it changes of the published one.
@@ -70,15 +71,19 @@ func (c change) settled(after []entry) []entry {
 	return after
 }
 
-// publishTx makes the change known from now on, and gives its edition. The caller has the turn (inTurn), and prepared the
-// change in it.
-func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c change) (edition, error) {
-	e := edition{revision: c.base.revision + 1, since: s.now()}
-	if !e.since.After(c.base.since) { // a clock that stands still, or was put back
-		e.since = c.base.since.Add(time.Microsecond)
+// publishTx makes the change of a draft (0: the first publication) known from now on, and gives its edition. The caller has
+// the turn (inTurn), prepared the change in it, and has little left to do but commit: who asks between this instant and the
+// commit what is known is told what was known before. Unavailable where the clock is behind the last publication.
+func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, draft int64, c change) (edition, error) {
+	if err := keepTextsTx(ctx, tx, c.docs); err != nil {
+		return edition{}, err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO gateway.publication (revision, known_since, published_by) VALUES ($1, $2, $3)`,
-		e.revision, e.since, actor.Name())
+	e := edition{revision: c.base.revision + 1, since: s.now(), newest: true}
+	if !e.since.After(c.base.since) {
+		return e, errClock(e.since, "the last publication", c.base.since)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO gateway.publication (revision, known_since, published_by, draft) VALUES ($1, $2, $3, nullif($4, 0))`,
+		e.revision, e.since, actor.Name(), draft)
 	if err != nil {
 		return e, fmt.Errorf("publishing: %w", err)
 	}
@@ -88,10 +93,13 @@ func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c c
 	return e, publishEntriesTx(ctx, tx, e, c.before, c.after)
 }
 
+// errClock: what is published at an instant that others have passed would change what was known then.
+func errClock(now time.Time, what string, at time.Time) error {
+	return problem.New(problem.Unavailable, "the clock of this host says %s, and %s was at %s: set the clock right and try again",
+		now.Format(time.RFC3339Nano), what, at.Format(time.RFC3339Nano))
+}
+
 func publishDocumentsTx(ctx context.Context, tx pgx.Tx, e edition, docs Documents) error {
-	if err := keepTextsTx(ctx, tx, docs); err != nil {
-		return err
-	}
 	var b pgx.Batch
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		b.Queue(`UPDATE gateway.law_document SET known_until = $2 WHERE name = $1 AND known_until IS NULL`, name, e.since)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
 )
@@ -105,17 +104,6 @@ func TestWhatMayEndTodayMayNotTomorrow(t *testing.T) {
 	w.clock.set("2025-06-03")
 	_, err = w.Approve(t.Context(), minh, d.ID)
 	wants(t, "the day after", err, problem.Invalid, "no version is left from 2025-06-02 on")
-}
-
-func newWorldOf(t *testing.T, docs publication.Documents) *world {
-	t.Helper()
-	w := &world{pool: pgtest.New(t), clock: &clock{}}
-	w.clock.set("2025-06-02")
-	w.Store = publication.New(w.pool, w.clock)
-	if b, err := w.Begin(t.Context(), docs); err != nil || b.Revision != 1 {
-		t.Fatalf("%+v, %v", b, err)
-	}
-	return w
 }
 
 // TestWhatHoldsOnAllDaysIsToldAsSuch: another validity, body, check or bound is no matter of words.

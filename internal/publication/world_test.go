@@ -78,15 +78,24 @@ func lawOf(t *testing.T, schedule []byte) publication.Documents {
 	return docs
 }
 
-// clock stands where a test puts it.
+// clock stands where a test puts it, or goes on by a step each time it is read.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu   sync.Mutex
+	at   time.Time
+	step time.Duration
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.at = c.at.Add(c.step)
+	return c.at
+}
+
+func (c *clock) goOn(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
 	return c.at
 }
 
@@ -97,7 +106,7 @@ func (c *clock) set(day string) time.Time {
 	return c.at
 }
 
-// world is a database in which the permit costs 100,000 from 2020 on, published on 2 June 2025.
+// world is a database in which the permit costs 100,000 from 2020 on, published on 2 June 2025, an hour ago.
 type world struct {
 	pool  *pgxpool.Pool
 	clock *clock
@@ -106,12 +115,19 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, lawOf(t, tariff("2020-01-01 100000")))
+}
+
+// newWorldOf is a database in which a law of documents was published on 2 June 2025, an hour ago.
+func newWorldOf(t *testing.T, docs publication.Documents) *world {
+	t.Helper()
 	w := &world{pool: pgtest.New(t), clock: &clock{}}
 	w.clock.set("2025-06-02")
 	w.Store = publication.New(w.pool, w.clock)
-	if b, err := w.Begin(t.Context(), lawOf(t, tariff("2020-01-01 100000"))); err != nil || b.Revision != 1 {
+	if b, err := w.Begin(t.Context(), docs); err != nil || b.Revision != 1 {
 		t.Fatalf("%+v, %v", b, err)
 	}
+	w.clock.goOn(time.Hour)
 	return w
 }
 
