@@ -75,7 +75,7 @@ func newGateway(ctx context.Context, c gatewayConfig) (*gateway, error) {
 	if g.calendar, err = calendar.Vietnam(); err != nil {
 		return nil, err
 	}
-	if g.keys, err = sign.OpenKeys(filepath.Join(c.stateDir, "keys")); err != nil {
+	if g.keys, err = sign.OpenKeys(filepath.Join(c.stateDir, keysFolder), time.Now); err != nil {
 		return nil, err
 	}
 	client := &http.Client{Timeout: partnerTimeout}

@@ -31,6 +31,7 @@ type cli struct {
 	Statement statementCmd `cmd:"" help:"Bank statements."`
 	Reconcile reconcileCmd `cmd:"" help:"Their books against ours."`
 	Settle    settleCmd    `cmd:"" help:"Fees made good, payouts, day close."`
+	Keys      keysCmd      `cmd:"" help:"The keys that sign quotes and day closes."`
 	Bench     benchCmd     `cmd:"" help:"How fast this machine does it."`
 }
 

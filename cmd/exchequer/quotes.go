@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/money"
 	"exchequer/internal/problem"
@@ -57,11 +59,12 @@ func (c feesQuoteCmd) sign(ctx context.Context, e *environment) error {
 }
 
 type feesVerifyCmd struct {
-	File string `arg:"" default:"-" help:"File with the signed quote; - is the standard input."`
-	Keys string `required:"" help:"Key set that checks it: a file, or an address such as https://pay.example/.well-known/jwks.json."`
-	At   string `help:"As of this instant (RFC 3339) or the end of this day (YYYY-MM-DD, Vietnam); now where it is left out."`
-	Lang string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
-	JSON bool   `name:"json" help:"One JSON document."`
+	File   string `arg:"" default:"-" help:"File with the signed quote; - is the standard input."`
+	Keys   string `required:"" help:"Key set that checks it: a file, or an address such as https://pay.example/.well-known/jwks.json."`
+	Issuer string `default:"exchequer" help:"Who has to have signed it: the iss of the quote."`
+	At     string `help:"As of this instant (RFC 3339) or the end of this day (YYYY-MM-DD, Vietnam); now where it is left out."`
+	Lang   string `enum:"en,vi" default:"en" help:"Language of the words: en or vi."`
+	JSON   bool   `name:"json" help:"One JSON document."`
 }
 
 // verified is what the check of a signed quote found.
@@ -106,7 +109,7 @@ func (c feesVerifyCmd) verify(ctx context.Context) (verified, error) {
 	if err != nil {
 		return verified{}, problem.New(problem.Invalid, "the quote is not accepted: %v", err)
 	}
-	findings := q.Check(at)
+	findings := q.Check(at, c.Issuer)
 	return verified{OK: len(findings) == 0, At: at.UTC(), Findings: findings, Quote: q}, nil
 }
 
@@ -121,19 +124,42 @@ func (c feesVerifyCmd) tell(w io.Writer, v verified) {
 	say("nơi nhận tiền: %s, %s", "payee: %s, %s", q.Payee.Body, q.Payee.Name.In(c.Lang))
 	say("theo pháp luật được biết từ %s, lần công bố %d\n", "by the law as known since %s, revision %d\n", inVietnam(q.KnownSince), q.Revision)
 	tellLines(w, &q.Quote.Quote, c.Lang, false)
-	say("\nmục ngân sách\t%*s\tkhoản thu\tphần\ttài khoản", "\nbudget line\t%*s\tcharge\tpart\taccount", amountWidth, fee.Text{Vi: "số tiền", En: "amount"}.In(c.Lang))
-	for _, b := range q.Budget {
-		account := q.Payee.Account(b.Account)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s (%s)\n", b.Budget, plain(b.Amount), b.Charge, b.Part, account.Number, account.At)
-	}
-	fmt.Fprintln(w)
+	c.tellPayment(w, q)
 	for _, f := range v.Findings {
-		fmt.Fprintf(w, "%s\t%s\n", f.Code, f.Detail)
+		fmt.Fprintf(w, "%s\t%s\n", f.Code, f.Detail.In(c.Lang))
 	}
 	if v.OK {
 		say("có thể nộp %s trước %s", "%s can be paid until %s", money.Format(q.TotalVND, c.Lang), inVietnam(time.Unix(q.Expires, 0)))
 	}
 }
+
+// accountKinds are what a treasurer calls the kinds of account.
+var accountKinds = map[string]fee.Text{
+	catalog.Treasury: {Vi: "tài khoản tại Kho bạc Nhà nước", En: "at the State Treasury"},
+	catalog.Bank:     {Vi: "tài khoản tại ngân hàng", En: "at a bank"},
+}
+
+// tellPayment prints the budget lines as the treasury books them, and how much goes to which account.
+func (c feesVerifyCmd) tellPayment(w io.Writer, q *quote.Signed) {
+	head := fee.Text{Vi: "\nmục ngân sách\t%16s\tkhoản thu\tphần\tchương\ttiểu mục\tđịa bàn\ttài khoản\n",
+		En: "\nbudget line\t%16s\tcharge\tpart\tchapter\tsub-item\tarea\taccount\n"}
+	fmt.Fprintf(w, head.In(c.Lang), fee.Text{Vi: "số tiền", En: "amount"}.In(c.Lang))
+	due := map[string]int64{}
+	for _, b := range q.Budget {
+		due[b.Account] += b.Amount
+		fmt.Fprintf(w, "%s\t%16s\t%s\t%s\t%s\t%s\t%s\t%s\n", b.Budget, money.Format(b.Amount, c.Lang), b.Charge, b.Part,
+			orDash(b.Chapter), orDash(b.SubItem), orDash(b.Area), b.Account)
+	}
+	fmt.Fprintf(w, fee.Text{Vi: "\nnộp vào\t%16s\tsố tài khoản\tmở tại\n", En: "\npay to\t%16s\tnumber\tkept\n"}.In(c.Lang),
+		fee.Text{Vi: "số tiền", En: "amount"}.In(c.Lang))
+	for _, a := range q.Payee.Accounts {
+		fmt.Fprintf(w, "%s\t%16s\t%s\t%s, %s\n", a.Code, money.Format(due[a.Code], c.Lang), a.Number, accountKinds[a.Kind].In(c.Lang), a.At)
+	}
+	fmt.Fprintln(w)
+}
+
+// orDash is what stands in a column that is empty.
+func orDash(text string) string { return cmp.Or(text, "-") }
 
 // small bounds a signed quote and a key set; both are far below.
 const small = 1 << 20

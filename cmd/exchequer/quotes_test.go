@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/quote"
@@ -24,7 +26,7 @@ type counter struct {
 }
 
 func newCounter(t *testing.T) *counter {
-	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +79,14 @@ func TestASignedQuoteIsCheckedAtACounter(t *testing.T) {
 		says   string
 	}{
 		"on its day":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "115,000"},
+		"an account":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "at the State Treasury, EXKBNN"},
+		"another issuer":      {[]string{good, "--keys", keys, "--at", "2025-06-03", "--issuer", "elsewhere"}, 1, "signed by exchequer, not by elsewhere"},
 		"in Vietnamese":       {[]string{good, "--keys", keys, "--at", "2025-06-03", "--lang", "vi"}, 0, "Cục Cảnh sát giao thông"},
 		"its last second":     {[]string{good, "--keys", keys, "--at", "2025-07-03T23:59:59+07:00"}, 0, "115,000 VND can be paid until 2025-07-04T00:00:00+07:00"},
 		"a second later":      {[]string{good, "--keys", keys, "--at", "2025-07-04T00:00:00+07:00"}, 1, "expired"},
 		"now":                 {[]string{good, "--keys", keys}, 1, "expired"},
 		"before its day":      {[]string{good, "--keys", keys, "--at", "2025-06-02"}, 1, "not_yet"},
-		"one đồng more":       {[]string{c.put("more", c.licence(func(q *quote.Quote) { q.TotalVND++ })), "--keys", keys, "--at", "2025-06-03"}, 1, "add up to 115000"},
+		"one đồng more":       {[]string{c.put("more", c.licence(func(q *quote.Quote) { q.TotalVND++ })), "--keys", keys, "--at", "2025-06-03"}, 1, "add up to 115,000 VND"},
 		"a budget line gone":  {[]string{c.put("gone", c.licence(func(q *quote.Quote) { q.Budget = q.Budget[1:] })), "--keys", keys, "--at", "2025-06-03"}, 1, "budget"},
 		"somebody else's":     {[]string{c.put("other", newCounter(t).licence(nil)), "--keys", keys}, 2, "no key of that id"},
 		"changed by a letter": {[]string{c.put("letter", strings.Replace(c.licence(nil), ".", ".A", 1)), "--keys", keys}, 2, "not accepted"},
@@ -96,6 +100,28 @@ func TestASignedQuoteIsCheckedAtACounter(t *testing.T) {
 	} {
 		if status, out, errs := c.verify(tc.args...); status != tc.status || !strings.Contains(out+errs, tc.says) {
 			t.Errorf("%s: ended with %d, want %d and %q:\n%s%s", name, status, tc.status, tc.says, out, errs)
+		}
+	}
+}
+
+// englishWords are words of the English text, none of which a Vietnamese one has.
+var englishWords = regexp.MustCompile(`(?i)\b(VND|on|by|the|signed|payee|account|amount|charge|part|chapter|paid|until|total|revision|it|held|lines)\b|\d,\d`)
+
+func TestTheCheckOfAQuoteIsInOneLanguage(t *testing.T) {
+	c := newCounter(t)
+	keys := filepath.Join(c.dir, "jwks.json")
+	for name, compact := range map[string]string{
+		"good": c.licence(nil), "wrong": c.licence(func(q *quote.Quote) { q.TotalVND++; q.Budget[0].Account = "none"; q.Budget[0].Amount = -1 }),
+	} {
+		_, out, _ := c.verify(c.put(name, compact), "--keys", keys, "--at", "2030-01-01", "--issuer", "elsewhere", "--lang", "vi")
+		if !strings.Contains(out, "tổng cộng") {
+			t.Errorf("%s says nothing: %s", name, out)
+		}
+		for line := range strings.Lines(out) {
+			line = regexp.MustCompile(`^[a-z_]+ `).ReplaceAllString(line, "") // codes
+			if word := englishWords.FindString(line); word != "" {
+				t.Errorf("%s: %q stands in: %s", name, word, line)
+			}
 		}
 	}
 }
@@ -137,6 +163,31 @@ func TestTheCheckOfAQuoteIsOneDocument(t *testing.T) {
 		if d := read(2, good, "--keys", server.URL+path); d.Error == nil || d.Error.Code != "invalid" || !strings.Contains(d.Error.Reason, "answers") {
 			t.Errorf("%s: %+v", path, d)
 		}
+	}
+}
+
+func TestARotatedKeyIsPublishedBeforeItSigns(t *testing.T) {
+	state := t.TempDir()
+	t.Setenv("EXCHEQUER_STATE", state)
+	keys, err := sign.OpenKeys(filepath.Join(state, keysFolder), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	var made rotated
+	if status := execute(t.Context(), []string{"keys", "rotate", "--json"}, &out, &errs); status != 0 || json.Unmarshal(out.Bytes(), &made) != nil {
+		t.Fatalf("ended with %d: %s%s", status, &out, &errs)
+	}
+	after, err := sign.OpenKeys(made.Folder, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := after.Sign("x", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Verify(compact, "x"); err != nil || time.Until(made.SignsFrom) < 15*time.Minute || strings.Count(string(after.Public().JSON()), `"kid"`) != 2 {
+		t.Errorf("signs from %s: %v, %s", made.SignsFrom, err, after.Public().JSON())
 	}
 }
 

@@ -12,8 +12,8 @@ const (
 	keySetPath = "/.well-known/jwks.json"
 	// keySetType is the media type of a key set (RFC 7517 section 8.5.2).
 	keySetType = "application/jwk-set+json"
-	// keySetCache lets a bank that checks many quotes ask now and then only. A new key signs from its first second on, so
-	// whoever meets a kid it does not know asks again before it refuses.
+	// keySetCache lets a bank that checks many quotes ask now and then only. It is less than sign.Lead, for which a new key
+	// is published before it signs: whoever keeps the set that long knows every kid.
 	keySetCache = "public, max-age=900"
 )
 

@@ -25,7 +25,7 @@ func (r *rig) opened(a reply) *quote.Signed {
 	r.must(err)
 	s, err := quote.Open(keys, a.text(r, "signed"))
 	r.must(err)
-	if found := s.Check(r.clock.Now()); len(found) > 0 {
+	if found := s.Check(r.clock.Now(), issuer); len(found) > 0 {
 		r.Errorf("the signed quote does not hold: %v", found)
 	}
 	return s

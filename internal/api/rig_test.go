@@ -95,7 +95,7 @@ func newRig(t *testing.T) *rig {
 	law := known{quotetest.Bundled(t)}
 	days, err := calendar.Vietnam()
 	r.must(err)
-	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"), time.Now)
 	r.must(err)
 	r.issuer = authn.Issuer{Keys: keys, Realm: realm, Clock: r.clock, TTL: time.Hour}
 	log, timing := slog.New(slog.NewTextHandler(r.log, nil)), order.DefaultTiming()

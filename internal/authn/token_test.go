@@ -20,7 +20,7 @@ var realm = authn.Realm{Issuer: "https://id.example", Audience: "exchequer"}
 
 func setUp(t *testing.T) (authn.Issuer, *authn.Verifier, *clock) {
 	t.Helper()
-	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
@@ -63,7 +64,7 @@ func Fees(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	whole, err := wholeQuotes(s, folder)
+	whole, err := wholeQuotes(s, folder, o.Wall)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +102,12 @@ func (c tariffCase) work(s *fee.Schedules) (work, error) {
 
 // wholeQuotes makes six-tier quotes with payee and budget lines, and signs one of them (JSON and ES256) with a key of its
 // own, which is gone with the folder.
-func wholeQuotes(s *fee.Schedules, folder string) ([]work, error) {
+func wholeQuotes(s *fee.Schedules, folder string, wall func() time.Time) ([]work, error) {
 	c, err := catalog.Default()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := sign.OpenKeys(folder)
+	keys, err := sign.OpenKeys(folder, wall)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func wholeQuotes(s *fee.Schedules, folder string) ([]work, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found := signed.Check(q.Date.At(0)); len(found) > 0 {
+	if found := signed.Check(q.Date.At(0), "bench"); len(found) > 0 {
 		return nil, fmt.Errorf("the signed quote does not hold: %v", found)
 	}
 	return []work{

@@ -100,7 +100,7 @@ func TestASignedQuoteExpiresAtMidnightOfVietnam(t *testing.T) {
 		if got := end.UTC().Format(time.RFC3339); got != c.expires || !s.ValidUntil.Equal(end) {
 			t.Errorf("%s: expires %s, want %s", name, got, c.expires)
 		}
-		if before, after := codes(s.Check(end.Add(-time.Second))), codes(s.Check(end)); before != "" || after != "expired" {
+		if before, after := codes(s.Check(end.Add(-time.Second), issuer)), codes(s.Check(end, issuer)); before != "" || after != "expired" {
 			t.Errorf("%s: %q a second before, %q at its end", name, before, after)
 		}
 	}
@@ -142,8 +142,8 @@ func TestEveryGoldenCaseCanBePaid(t *testing.T) {
 				t.Errorf("%s %s on %s at %s: %v", row[0], r.Service, r.Date, body.Code, err)
 				continue
 			}
-			s := quote.Signed{NotBefore: q.Date.At(0).Unix(), Expires: q.ValidUntil.Unix(), Quote: *q}
-			if found := s.Check(q.Date.At(0)); len(found) > 0 {
+			s := quote.Signed{Issuer: issuer, NotBefore: q.Date.At(0).Unix(), Expires: q.ValidUntil.Unix(), Quote: *q}
+			if found := s.Check(q.Date.At(0), issuer); len(found) > 0 {
 				t.Errorf("%s at %s: %v", row[0], body.Code, found)
 			}
 			made++

@@ -85,23 +85,46 @@ func Open(keys Verifier, compact string) (*Signed, error) {
 	return &s, nil
 }
 
-// Finding is a reason not to take money by a signed quote. The codes are expired, not_yet, lines, budget,
+// Finding is a reason not to take money by a signed quote. The codes are issuer, expired, not_yet, lines, budget,
 // charge and account.
 type Finding struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
+	Code   string   `json:"code"`
+	Detail fee.Text `json:"detail"`
 }
 
-// Check gives every reason not to take money by the quote at an instant; none where all is well.
-func (s *Signed) Check(at time.Time) []Finding {
-	out := []Finding{}
-	find := func(wrong bool, code, format string, args ...any) {
-		if wrong {
-			out = append(out, Finding{code, fmt.Sprintf(format, args...)})
+// findings are those so far.
+type findings []Finding
+
+// findIf adds a finding in both languages where something is wrong. Amounts, whole đồng, are written as money.
+func (f *findings) findIf(wrong bool, code, vi, en string, args ...any) {
+	if wrong {
+		*f = append(*f, Finding{code, fee.Text{Vi: fmt.Sprintf(vi, written(args, "vi")...), En: fmt.Sprintf(en, written(args, "en")...)}})
+	}
+}
+
+func written(args []any, lang string) []any {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if amount, ok := a.(int64); ok {
+			out[i] = money.Format(amount, lang)
 		}
 	}
-	find(at.Unix() >= s.Expires, "expired", "it held until %s: ask for a new one", inVietnam(s.Expires))
-	find(at.Unix() < s.NotBefore, "not_yet", "it holds from %s on", inVietnam(s.NotBefore))
+	return out
+}
+
+// Check gives every reason not to take money by the quote at an instant; none where all is well. Issuer is whose quotes
+// are taken: a key set may hold the keys of several.
+func (s *Signed) Check(at time.Time, issuer string) []Finding {
+	out := findings{}
+	out.findIf(s.Issuer != issuer, "issuer", "do %s ký, không phải %s", "it is signed by %s, not by %s", s.Issuer, issuer)
+	out.findIf(at.Unix() >= s.Expires, "expired", "có giá trị đến %s: hãy yêu cầu báo giá mới", "it held until %s: ask for a new one", inVietnam(s.Expires))
+	out.findIf(at.Unix() < s.NotBefore, "not_yet", "có giá trị từ %s", "it holds from %s on", inVietnam(s.NotBefore))
+	s.checkSums(&out)
+	return out
+}
+
+// checkSums finds what does not add up, and budget lines that go to no account of the payee.
+func (s *Signed) checkSums(out *findings) {
 	var lines, budget int64
 	left := map[string]int64{}
 	for _, l := range s.Lines {
@@ -111,15 +134,15 @@ func (s *Signed) Check(at time.Time) []Finding {
 	for _, b := range s.Budget {
 		budget += b.Amount
 		left[b.Charge] -= b.Amount
-		find(b.Amount < 0, "budget", "budget line %s of %s is %d", b.Budget, b.Charge, b.Amount)
-		find(s.Payee.Account(b.Account) == (Account{}), "account", "budget line %s of %s goes to the account %s, which is not among the payee's", b.Budget, b.Charge, b.Account)
+		out.findIf(b.Amount < 0, "budget", "mục ngân sách %s của khoản %s là %s", "budget line %s of %s is %s", b.Budget, b.Charge, b.Amount)
+		out.findIf(s.Payee.Account(b.Account) == (Account{}), "account", "mục ngân sách %s của khoản %s nộp vào tài khoản %s, không phải của nơi nhận tiền",
+			"budget line %s of %s goes to the account %s, which is not among the payee's", b.Budget, b.Charge, b.Account)
 	}
-	find(lines != s.TotalVND, "lines", "the lines add up to %d, the total is %d", lines, s.TotalVND)
-	find(budget != s.TotalVND, "budget", "the budget lines add up to %d, the total is %d", budget, s.TotalVND)
+	out.findIf(lines != s.TotalVND, "lines", "các khoản cộng lại là %s, tổng cộng ghi %s", "the lines add up to %s, the total is %s", lines, s.TotalVND)
+	out.findIf(budget != s.TotalVND, "budget", "các mục ngân sách cộng lại là %s, tổng cộng ghi %s", "the budget lines add up to %s, the total is %s", budget, s.TotalVND)
 	for _, charge := range slices.Sorted(maps.Keys(left)) {
-		find(left[charge] != 0, "charge", "%s and its budget lines differ by %d", charge, left[charge])
+		out.findIf(left[charge] != 0, "charge", "khoản %s và các mục ngân sách của khoản đó chênh lệch %s", "%s and its budget lines differ by %s", charge, left[charge])
 	}
-	return out
 }
 
 // inVietnam writes a NumericDate as the clocks there show it.

@@ -25,7 +25,7 @@ const issuer = "https://pay.example"
 
 func openKeys(t testing.TB) *sign.Keys {
 	t.Helper()
-	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	keys, err := sign.OpenKeys(filepath.Join(t.TempDir(), "keys"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestASignedQuoteIsOpenedAndHoldsOnItsDay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := codes(s.Check(instant)); got != want {
+		if got := codes(s.Check(instant, issuer)); got != want {
 			t.Errorf("at %s: %q, want %q", at, got, want)
 		}
 	}
@@ -114,7 +114,7 @@ func TestAQuoteThatDoesNotAddUpIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := codes(s.Check(noon)); got != c.want {
+		if got := codes(s.Check(noon, issuer)); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -131,7 +131,7 @@ func newWorld(t *testing.T) *world {
 	w.ok(err)
 	cal, err := calendar.Vietnam()
 	w.ok(err)
-	w.keys, err = sign.OpenKeys(filepath.Join(t.TempDir(), "keys"))
+	w.keys, err = sign.OpenKeys(filepath.Join(t.TempDir(), "keys"), time.Now)
 	w.ok(err)
 	w.bank, err = bank.New(bank.Config{
 		Accounts: []bank.Account{{Number: account, Owner: "gateway"}}, Journal: filepath.Join(t.TempDir(), "bank"),

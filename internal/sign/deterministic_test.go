@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // The vectors of RFC 6979 A.2.5 (P-256) with SHA-256.
@@ -48,7 +49,7 @@ func TestTheSameMessageHasOneSignature(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "keys")
 	var seen []string
 	for range 2 { // another program on the same keys signs alike
-		keys, err := OpenKeys(folder)
+		keys, err := OpenKeys(folder, time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

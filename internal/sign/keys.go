@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -22,79 +23,104 @@ import (
 )
 
 // Keys are the program's own signing keys (ES256), one file a key in a folder only the program's user may read. The
-// newest signs; all that are on file verify, so what was signed before a rotation stays good. Safe for concurrent use.
+// newest signs, once it was published for Lead; all that are on file verify, so what was signed before a rotation stays
+// good. The folder is looked at again every second, so that every running program follows a rotation and a key that is
+// taken away. Safe for concurrent use.
 type Keys struct {
 	folder string
+	wall   func() time.Time
 
-	mu     sync.RWMutex
-	newest privateKey
+	mu     sync.Mutex
+	names  []string // of the files that were read
+	keys   []privateKey
 	public *KeySet
+	looked time.Time // when the folder was last looked at, in the machine's clock
 }
 
+// Lead is how long a new key is published before it signs: longer than anybody keeps the published set.
+const Lead = 20 * time.Minute
+
 type privateKey struct {
-	kid string
-	raw *ecdsa.PrivateKey
+	kid  string
+	raw  *ecdsa.PrivateKey
+	from time.Time // when it begins to sign; it stands in the file, which keeps it when it is copied
 }
 
 // keyFile is how a key's file ends; before it stands a number that grows, with which the key's kid begins too.
 const keyFile = ".jwk"
 
-// OpenKeys reads the keys in a folder, and makes folder and first key where there are none. It refuses a folder or a
-// file that others may read.
-func OpenKeys(folder string) (*Keys, error) {
+// OpenKeys reads the keys in a folder, and makes folder and first key where there are none; wall is the machine's clock.
+// It refuses a folder or a file that others may read.
+func OpenKeys(folder string, wall func() time.Time) (*Keys, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder of the signing keys cannot be made: %w", err)
 	}
-	k := &Keys{folder: folder}
-	if err := k.Reload(); err != nil {
+	k := &Keys{folder: folder, wall: wall}
+	if err := k.reload(); err != nil {
 		return nil, err
 	}
 	if k.public != nil {
 		return k, nil
 	}
 	// Of programs started together one makes key 1 and the others find it made: they must sign with the same key.
-	if err := k.add(1); err != nil && !errors.Is(err, os.ErrExist) {
+	// There is nobody yet who could keep an older set: it signs at once.
+	if err := k.add(1, wall()); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
-	return k, k.Reload()
+	return k, k.reload()
 }
 
-// Rotate makes a new key, which signs from now on. The older ones stay on file and verify; remove a file to retire its
-// key. Another program on the same folder signs with the new key after its Reload.
-func (k *Keys) Rotate() error {
+// Rotate makes a new key, which is published at once, also by other programs on the folder, and gives the instant from
+// which it signs. The older ones stay on file and verify; remove a file to retire its key.
+func (k *Keys) Rotate() (time.Time, error) {
 	for {
 		names, err := k.files()
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
-		err = k.add(nextNumber(names))
+		from := k.wall().Add(Lead).Truncate(time.Second)
+		err = k.add(nextNumber(names), from)
 		if errors.Is(err, os.ErrExist) {
 			continue // another program rotated just now
 		}
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
-		return k.Reload()
+		return from, k.reload()
 	}
 }
 
-// Reload reads the folder again.
-func (k *Keys) Reload() error {
+// look reads the folder again where the last look is a second old. Keys that cannot be read leave those that were good:
+// a file that somebody is still copying must not stop the program from signing.
+func (k *Keys) look() {
+	k.mu.Lock()
+	passed := k.wall().Sub(k.looked)
+	k.mu.Unlock()
+	if passed >= lookEvery || passed < 0 { // the machine's clock may be set back
+		_ = k.reload()
+	}
+}
+
+// reload reads the folder again where it holds other files.
+func (k *Keys) reload() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.looked = k.wall()
 	names, err := k.files()
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	if len(names) == 0 || slices.Equal(names, k.names) {
 		return nil
 	}
 	var public []any
-	var newest privateKey
+	var keys []privateKey
 	for _, name := range names {
 		key, published, err := readKeyFile(filepath.Join(k.folder, name))
 		if err != nil {
 			return fmt.Errorf("signing key %s: %w", name, err)
 		}
-		newest, public = key, append(public, published)
+		keys, public = append(keys, key), append(public, published)
 	}
 	document, err := json.Marshal(map[string]any{"keys": public})
 	if err != nil {
@@ -104,18 +130,27 @@ func (k *Keys) Reload() error {
 	if err != nil {
 		return fmt.Errorf("the signing keys in %s: %w", k.folder, err)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.newest, k.public = newest, set
+	k.names, k.keys, k.public = names, keys, set
 	return nil
 }
 
-// Sign gives the payload as a compact JWS with the newest key. typ is the media type of the message, such as
+// signer gives the newest key that has begun to sign. Where none has, the oldest signs: it was published first.
+func (k *Keys) signer() privateKey {
+	k.look()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range slices.Backward(k.keys) {
+		if !key.from.After(k.wall()) {
+			return key
+		}
+	}
+	return k.keys[0]
+}
+
+// Sign gives the payload as a compact JWS with the key whose turn it is. typ is the media type of the message, such as
 // "receipt+jwt"; Verify asks for the same. The same key, typ and payload give the same bytes.
 func (k *Keys) Sign(typ string, payload []byte) (string, error) {
-	k.mu.RLock()
-	key := k.newest
-	k.mu.RUnlock()
+	key := k.signer()
 	headers := jws.NewHeaders()
 	for name, value := range map[string]string{jws.KeyIDKey: key.kid, jws.TypeKey: typ} {
 		if err := headers.Set(name, value); err != nil {
@@ -140,8 +175,9 @@ func (k deterministic) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) 
 
 // Public gives the set that verifies what these keys signed, for publication.
 func (k *Keys) Public() *KeySet {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
+	k.look()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.public
 }
 
@@ -180,18 +216,18 @@ func nextNumber(names []string) int {
 }
 
 // add makes a key and puts it on file under a number, whole or not at all. os.ErrExist where the number is taken.
-func (k *Keys) add(number int) error {
+func (k *Keys) add(number int, from time.Time) error {
 	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("making a signing key: %w", err)
 	}
-	if err := k.write(raw, fmt.Sprintf("%06d", number)); err != nil {
+	if err := k.write(raw, fmt.Sprintf("%06d", number), from); err != nil {
 		return fmt.Errorf("writing a signing key: %w", err)
 	}
 	return nil
 }
 
-func (k *Keys) write(raw *ecdsa.PrivateKey, name string) error {
+func (k *Keys) write(raw *ecdsa.PrivateKey, name string, from time.Time) error {
 	key, err := jwk.FromRaw(raw)
 	if err != nil {
 		return err
@@ -201,7 +237,7 @@ func (k *Keys) write(raw *ecdsa.PrivateKey, name string) error {
 		return err
 	}
 	kid := name + "-" + base64.RawURLEncoding.EncodeToString(print)[:10] // says which key, also beside another installation's
-	for field, value := range map[string]string{jwk.KeyIDKey: kid, jwk.AlgorithmKey: "ES256", jwk.KeyUsageKey: "sig"} {
+	for field, value := range map[string]any{jwk.KeyIDKey: kid, jwk.AlgorithmKey: "ES256", jwk.KeyUsageKey: "sig", notBefore: from.Unix()} {
 		if err := key.Set(field, value); err != nil {
 			return err
 		}
@@ -225,6 +261,9 @@ func (k *Keys) write(raw *ecdsa.PrivateKey, name string) error {
 	return os.Link(draft.Name(), filepath.Join(k.folder, name+keyFile))
 }
 
+// notBefore is the member of a key's file that says when it begins to sign, in seconds since 1970; one without it signs.
+const notBefore = "nbf"
+
 // readKeyFile gives the private key and the public JWK to publish.
 func readKeyFile(path string) (privateKey, jwk.Key, error) {
 	info, err := os.Stat(path)
@@ -246,9 +285,15 @@ func readKeyFile(path string) (privateKey, jwk.Key, error) {
 	if err := key.Raw(&raw); err != nil {
 		return privateKey{}, nil, errors.New("not a private EC key")
 	}
-	public, err := jwk.PublicKeyOf(key)
-	if err != nil {
-		return privateKey{}, nil, err
+	var begins struct {
+		NBF int64 `json:"nbf"`
 	}
-	return privateKey{kid: key.KeyID(), raw: &raw}, public, nil
+	if json.Unmarshal(document, &begins) != nil {
+		return privateKey{}, nil, errors.New("its nbf is not a number of seconds")
+	}
+	public, err := jwk.PublicKeyOf(key)
+	if err == nil {
+		err = public.Remove(notBefore) // nobody outside needs it
+	}
+	return privateKey{kid: key.KeyID(), raw: &raw, from: time.Unix(begins.NBF, 0)}, public, err
 }
