@@ -1,7 +1,8 @@
 package fee
 
 import (
-	"github.com/goccy/go-yaml"
+	"encoding/json"
+
 	"github.com/goccy/go-yaml/ast"
 
 	"exchequer/internal/calendar"
@@ -315,10 +316,35 @@ type inputsDoc []byte
 
 // UnmarshalYAML turns the mapping into JSON text.
 func (i *inputsDoc) UnmarshalYAML(n ast.Node) error {
-	text, err := yaml.YAMLToJSON([]byte(n.String()))
+	text, err := json.Marshal(sent(n))
 	if err != nil {
 		return misplacedAt(n, "the inputs cannot be read: %s", located(err).reason)
 	}
 	*i = text
 	return nil
+}
+
+// sent is YAML as it can be sent as JSON: a number as it is written, for it must not go through a float.
+func sent(n ast.Node) any {
+	switch n := n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		out := map[string]any{}
+		for _, pair := range pairsOf(n) {
+			out[pair.Key.GetToken().Value] = sent(pair.Value)
+		}
+		return out
+	case *ast.SequenceNode:
+		out := make([]any, len(n.Values))
+		for i, value := range n.Values {
+			out[i] = sent(value)
+		}
+		return out
+	case *ast.StringNode, *ast.LiteralNode:
+		return textOf(n.(ast.ScalarNode))
+	case *ast.BoolNode:
+		return n.Value
+	case *ast.NullNode:
+		return nil
+	}
+	return json.Number(n.GetToken().Value)
 }
