@@ -28,7 +28,7 @@ type Account struct {
 func (c *Catalog) PayTo(body, budget string, on calendar.Date) (Account, error) {
 	code, ok := c.accountCodes[keyed(body, budget)]
 	if !ok {
-		return Account{}, problem.AtField(problem.NotFound, "budget", "%s has no budget line %q", body, budget)
+		return Account{}, refusal(problem.NotFound, "budget", "%s không có dòng ngân sách %q", "%s has no budget line %q", body, budget)
 	}
 	for at := body; at != ""; {
 		if a, ok := c.accounts.on(keyed(at, code), on); ok {
@@ -40,5 +40,7 @@ func (c *Catalog) PayTo(body, budget string, on calendar.Date) (Account, error) 
 		}
 		at = b.Successor
 	}
-	return Account{}, problem.AtField(problem.Refused, "account", "no account %s of %s or of a successor is open on %s: enter it in the catalogue", code, body, on)
+	return Account{}, refusal(problem.Refused, "account",
+		"không có tài khoản %s nào của %s hoặc của cơ quan kế thừa đang mở vào ngày %s: hãy bổ sung vào danh mục",
+		"no account %s of %s or of a successor is open on %s: enter it in the catalogue", code, body, on)
 }

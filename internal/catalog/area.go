@@ -33,7 +33,8 @@ func (c *Catalog) AreaOn(code string, then, on calendar.Date) (Area, error) {
 		}
 	}
 	if !ok || on.Before(then) {
-		return Area{}, problem.AtField(problem.NotFound, "area", "no area of %s had the code %q on %s", on, code, then)
+		return Area{}, refusal(problem.NotFound, "area", "không có địa bàn nào của ngày %s mang mã %q vào ngày %s",
+			"no area of %s had the code %q on %s", on, code, then)
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"slices"
 	"strings"
 
 	"exchequer/internal/calendar"
@@ -29,7 +28,7 @@ type Body struct {
 }
 
 // Procedure is an administrative procedure of the portal: a service by the code under which citizens find it, and the
-// kind of body that collects for it.
+// kind of body that collects for it. On a day a service has one at most.
 type Procedure struct {
 	Code     string
 	Service  string
@@ -50,20 +49,31 @@ func (c *Catalog) Body(code string) (Body, error) {
 	if b, ok := c.bodies.last(code); ok {
 		return b, nil
 	}
-	return Body{}, problem.AtField(problem.NotFound, "body", "no collecting body has this code")
+	return Body{}, refusal(problem.NotFound, "body", "không có cơ quan thu nào mang mã này", "no collecting body has this code")
+}
+
+// Procedure finds the procedure that offers a service on a day; NotFound when the portal offers none then.
+func (c *Catalog) Procedure(service string, on calendar.Date) (Procedure, error) {
+	for _, p := range c.procedures.values() {
+		if p.Service == service && p.Covers(on) {
+			return p, nil
+		}
+	}
+	return Procedure{}, refusal(problem.NotFound, "service", "cổng không có thủ tục nào của dịch vụ này vào ngày %s",
+		"no procedure of the portal offers this service on %s", on)
 }
 
 // BodyFor finds who collects for a service on a day: the named body, or the only one there is. NotFound: the portal
 // offers no such service then, or no body has the code; Invalid: several collect and none is named, or the named one
 // does not; Refused: it no longer collects, or not yet. The error says whom to name.
 func (c *Catalog) BodyFor(service, code string, on calendar.Date) (Body, error) {
-	kinds := c.kindsFor(service, on)
-	if len(kinds) == 0 {
-		return Body{}, problem.AtField(problem.NotFound, "service", "no procedure of the portal offers this service on %s", on)
+	p, err := c.Procedure(service, on)
+	if err != nil {
+		return Body{}, err
 	}
 	var choices []string
 	for _, b := range c.bodies.values() {
-		if slices.Contains(kinds, b.Kind) && b.Covers(on) {
+		if b.Kind == p.BodyKind && b.Covers(on) {
 			choices = append(choices, b.Code)
 		}
 	}
@@ -71,14 +81,16 @@ func (c *Catalog) BodyFor(service, code string, on calendar.Date) (Body, error) 
 		code = choices[0]
 	}
 	if code == "" {
-		return Body{}, problem.AtField(problem.Invalid, "body", "name the body that collects: %s", oneOfThese(choices))
+		return Body{}, refusal(problem.Invalid, "body", "hãy nêu cơ quan thu: %s", "name the body that collects: %s", oneOfThese(choices))
 	}
 	b, err := c.Body(code)
 	switch {
 	case err != nil:
-		return Body{}, problem.AtField(problem.NotFound, "body", "no collecting body has this code: name %s", oneOfThese(choices))
-	case !slices.Contains(kinds, b.Kind):
-		return Body{}, problem.AtField(problem.Invalid, "body", "%s does not collect for %s: name %s", code, service, oneOfThese(choices))
+		return Body{}, refusal(problem.NotFound, "body", "không có cơ quan thu nào mang mã này: hãy nêu %s",
+			"no collecting body has this code: name %s", oneOfThese(choices))
+	case b.Kind != p.BodyKind:
+		return Body{}, refusal(problem.Invalid, "body", "%s không thu cho %s: hãy nêu %s", "%s does not collect for %s: name %s",
+			code, service, oneOfThese(choices))
 	}
 	return b, c.inOffice(b, on)
 }
@@ -101,29 +113,21 @@ func (c *Catalog) inOffice(b Body, on calendar.Date) error {
 	case b.Covers(on):
 		return nil
 	case on.Before(b.From):
-		return problem.AtField(problem.Refused, "body", "%s collects from %s on", b.Code, b.From)
+		return refusal(problem.Refused, "body", "%s thu từ ngày %s", "%s collects from %s on", b.Code, b.From)
 	case b.Successor == "":
-		return problem.AtField(problem.Refused, "body", "%s collected until %s", b.Code, b.Until)
+		return refusal(problem.Refused, "body", "%s đã thu đến hết ngày %s", "%s collected until %s", b.Code, b.Until)
 	}
-	return problem.AtField(problem.Refused, "body", "%s collected until %s: name its successor %s", b.Code, b.Until, b.Successor)
+	return refusal(problem.Refused, "body", "%s đã thu đến hết ngày %s: hãy nêu cơ quan kế thừa %s",
+		"%s collected until %s: name its successor %s", b.Code, b.Until, b.Successor)
 }
 
-func (c *Catalog) kindsFor(service string, on calendar.Date) []string {
-	var out []string
-	for _, p := range c.procedures.values() {
-		if p.Service == service && p.Covers(on) {
-			out = append(out, p.BodyKind)
-		}
-	}
-	return out
-}
-
-func oneOfThese(codes []string) string {
+func oneOfThese(codes []string) words {
 	switch len(codes) {
 	case 0:
-		return "none does on this day"
+		return words{"ngày này không có cơ quan nào thu", "none does on this day"}
 	case 1:
-		return codes[0]
+		return words{codes[0], codes[0]}
 	}
-	return "one of " + strings.Join(codes, ", ")
+	list := strings.Join(codes, ", ")
+	return words{"một trong " + list, "one of " + list}
 }

@@ -71,7 +71,7 @@ func (c *Catalog) Contract(provider, book string) (Contract, error) {
 	if k, ok := c.contracts.last(keyed(provider, book)); ok {
 		return k, nil
 	}
-	return Contract{}, problem.AtField(problem.NotFound, "provider", "provider %q has no contract for book %s", provider, book)
+	return Contract{}, refusal(problem.NotFound, "provider", "chưa có hợp đồng với %q cho sổ %s", "provider %q has no contract for book %s", provider, book)
 }
 
 // Contracts lists every contract.

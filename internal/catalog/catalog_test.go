@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -37,12 +38,15 @@ P2,stamp,Dấu,Stamp,ministry,2020-01-01,,example,test
 P3,seal,Niêm,Seal,office,2020-01-01,2024-12-31,example,test
 P4,seal,Niêm,Seal,ministry,2025-01-01,,example,test
 `),
-	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,mark,source
-visit_fee,Phí thăm,Visit fee,fee,visit_split,read,test
-stamp_charge,Lệ phí dấu,Stamp charge,charge,,read,test
+	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,from,until,mark,source
+visit_fee,Phí thăm,Visit fee,fee,visit_split,2020-01-01,,read,test
+stamp_charge,Lệ phí dấu,Stamp charge,charge,,2020-01-01,,read,test
 `),
 	"regimes.csv": []byte(`body,charge,regime,from,until,mark,source
+OLD,visit_fee,not_allotted,2020-01-01,2023-12-31,example,test
 OLD,visit_fee,allotted,2024-01-01,2024-12-31,example,test
+OLD,visit_fee,not_allotted,2025-01-01,2025-06-30,example,test
+NEW,visit_fee,not_allotted,2020-01-01,,example,test
 `),
 	"areas.csv": []byte(`code,level,name_vi,name_en,from,until,mark,source
 10,province,Mười,Ten,2008-08-01,2025-06-30,recalled,test
@@ -188,20 +192,90 @@ func TestTheBudgetLineOfAPart(t *testing.T) {
 func TestHowAChargeIsSharedOut(t *testing.T) {
 	c := parse(t, sample)
 	for charge, want := range map[string]string{"visit_fee": "visit_split", "stamp_charge": ""} {
-		if got, err := c.SplitOf(charge); err != nil || got != want {
+		if got, err := c.SplitOf(charge, day("2024-01-01")); err != nil || got != want {
 			t.Errorf("%s: %q, %v", charge, got, err)
 		}
 	}
-	_, err := c.SplitOf("none")
+	_, err := c.SplitOf("none", day("2024-01-01"))
 	wants(t, err, problem.NotFound, `"none"`)
+	_, err = c.SplitOf("visit_fee", day("2019-12-31"))
+	wants(t, err, problem.Refused, "no charge visit_fee on 2019-12-31")
 	for on, want := range map[string]string{"2023-12-31": catalog.NotAllotted, "2024-01-01": catalog.Allotted, "2025-01-01": catalog.NotAllotted} {
-		if got := c.Regime("OLD", "visit_fee", day(on)); got != want {
-			t.Errorf("%s: %s", on, got)
+		if got, err := c.Regime("OLD", "visit_fee", day(on)); err != nil || got != want {
+			t.Errorf("%s: %s, %v", on, got, err)
 		}
 	}
-	if got := c.Regime("ONE", "stamp_charge", day("2024-01-01")); got != catalog.NotAllotted {
-		t.Error(got)
+	if got, err := c.Regime("ONE", "stamp_charge", day("2024-01-01")); err != nil || got != catalog.NotAllotted {
+		t.Errorf("of a charge nothing is kept, whoever collects it: %s, %v", got, err)
 	}
+	_, err = c.Regime("OLD", "visit_fee", day("2025-07-01"))
+	wants(t, err, problem.Refused, "whether OLD is allotted costs of the charge visit_fee on 2025-07-01 is not known")
+	_, err = c.Regime("OLD", "none", day("2024-01-01"))
+	wants(t, err, problem.NotFound, `"none"`)
+}
+
+// A charge that is shared out in another way from a day on is shared out as before until then.
+func TestAnotherSplitChangesNoPastDay(t *testing.T) {
+	docs := maps.Clone(sample)
+	docs["charges.csv"] = []byte(strings.Replace(string(sample["charges.csv"]), "visit_fee,Phí thăm,Visit fee,fee,visit_split,2020-01-01,",
+		"visit_fee,Phí thăm,Visit fee,fee,new_split,2025-01-01,,read,test\nvisit_fee,Phí thăm,Visit fee,fee,visit_split,2020-01-01,2024-12-31", 1))
+	c := parse(t, docs)
+	for on, want := range map[string]string{"2020-01-01": "visit_split", "2024-12-31": "visit_split", "2025-01-01": "new_split"} {
+		if got, err := c.SplitOf("visit_fee", day(on)); err != nil || got != want {
+			t.Errorf("%s: %q, %v", on, got, err)
+		}
+	}
+	if got := c.Splits("visit_fee"); len(got) != 2 || !slices.Contains(got, "new_split") {
+		t.Errorf("%v", got)
+	}
+	// From the day on which it is no longer shared out its lines are for the whole.
+	docs["charges.csv"] = []byte(strings.Replace(string(docs["charges.csv"]), "new_split", "", 1))
+	_, err := catalog.Parse(docs)
+	wants(t, err, problem.Invalid, "budget_lines.csv line 2, column part: the charge visit_fee is not shared out")
+	lines := strings.ReplaceAll(string(docs["budget_lines.csv"]), "OWN,2020-01-01,", "OWN,2020-01-01,2024-12-31")
+	lines = strings.ReplaceAll(lines, ",BUDGET,2020-01-01,,", ",BUDGET,2020-01-01,2024-12-31,")
+	docs["budget_lines.csv"] = []byte(lines + "visit_fee,NEW,whole,2632,754,2632,20,BUDGET,2025-01-01,,example,test\n")
+	parse(t, docs)
+}
+
+func TestRefusalsAreSaidInBothLanguages(t *testing.T) {
+	c := parse(t, sample)
+	_, noBody := c.Body("nobody")
+	_, noService := c.BodyFor("visit", "", day("2019-12-31"))
+	_, several := c.BodyFor("visit", "", day("2025-06-30"))
+	_, other := c.BodyFor("visit", "ONE", day("2025-07-01"))
+	_, over := c.BodyFor("visit", "OLD", day("2025-07-01"))
+	_, noLine := c.Budget("OLD", "visit_fee", "central_budget", day("2024-01-01"))
+	_, shut := c.Budget("OLD", "visit_fee", "local_budget", day("2025-01-01"))
+	_, noRegime := c.Regime("OLD", "visit_fee", day("2025-07-01"))
+	_, noAccount := c.PayTo("OLD", "2632", day("2019-12-31"))
+	for want, err := range map[string]error{
+		"không có cơ quan thu nào mang mã này":                                         noBody,
+		"cổng không có thủ tục nào của dịch vụ này vào ngày 31/12/2019":                noService,
+		"hãy nêu cơ quan thu: một trong OLD, NEW":                                      several,
+		"ONE không thu cho visit: hãy nêu NEW":                                         other,
+		"OLD đã thu đến hết ngày 30/06/2025: hãy nêu cơ quan kế thừa NEW":              over,
+		"phần central_budget của khoản thu visit_fee vào ngày 01/01/2024":              noLine,
+		"tiểu mục 2632 của mục lục ngân sách":                                          shut,
+		"chưa rõ OLD có được khoán chi phí từ khoản thu visit_fee vào ngày 01/07/2025": noRegime,
+		"không có tài khoản BUDGET nào của OLD":                                        noAccount,
+	} {
+		p, ok := errors.AsType[*problem.Error](err)
+		if !ok || !strings.Contains(p.In("vi"), want) || p.In("en") == p.In("vi") {
+			t.Errorf("wanted %q: %#v", want, err)
+		}
+	}
+}
+
+func TestTheProcedureOfAService(t *testing.T) {
+	c := parse(t, sample)
+	for on, want := range map[string]string{"2024-12-31": "P3", "2025-01-01": "P4"} {
+		if p, err := c.Procedure("seal", day(on)); err != nil || p.Code != want {
+			t.Errorf("%s: %+v, %v", on, p, err)
+		}
+	}
+	_, err := c.Procedure("seal", day("2019-12-31"))
+	wants(t, err, problem.NotFound, "no procedure of the portal offers this service on 2019-12-31")
 }
 
 func TestAreasAreFollowedThroughAMerger(t *testing.T) {
@@ -245,10 +319,10 @@ func TestTablesAreWrittenAsTheyAreRead(t *testing.T) {
 	}
 	// What a spreadsheet saves is the same table.
 	saved := maps.Clone(sample)
-	saved["charges.csv"] = []byte("\ufeff" + `source,mark,split,nature,name_en,name_vi,charge` + "\r\n" +
-		`test,read,visit_split,fee,"Visit ""fee"", all",Phí thăm,visit_fee` + "\r\n" + `test,read,,charge,Stamp charge,Lệ phí dấu,stamp_charge`)
+	saved["charges.csv"] = []byte("\ufeff" + `source,mark,until,from,split,nature,name_en,name_vi,charge` + "\r\n" +
+		`test,read,,2020-01-01,visit_split,fee,"Visit ""fee"", all",Phí thăm,visit_fee` + "\r\n" + `test,read,,2020-01-01,,charge,Stamp charge,Lệ phí dấu,stamp_charge`)
 	once := parse(t, saved).Documents()
-	if !strings.Contains(string(once["charges.csv"]), `visit_fee,Phí thăm,"Visit ""fee"", all",fee,visit_split,read,test`+"\n") {
+	if !strings.Contains(string(once["charges.csv"]), `visit_fee,Phí thăm,"Visit ""fee"", all",fee,visit_split,2020-01-01,,read,test`+"\n") {
 		t.Errorf("%s", once["charges.csv"])
 	}
 	if again := parse(t, once).Documents(); !maps.EqualFunc(once, again, slices.Equal) {

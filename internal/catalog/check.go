@@ -27,7 +27,11 @@ func (c *Catalog) check(f *faults) {
 	refers(f, c.contracts, "book", func(k Contract) string { return k.Book }, c.books.has)
 	c.checkBodies(f)
 	c.checkAreas(f)
+	c.checkSuccessions(f)
+	c.checkProcedures(f)
+	c.checkRegimes(f)
 	c.checkLines(f)
+	c.checkHolders(f)
 	if len(*f) == 0 { // it follows successors, which must come to an end
 		c.checkAccounts(f)
 	}
@@ -59,6 +63,7 @@ func (c *Catalog) checkBodies(f *faults) {
 		if first := c.bodies.list[c.bodies.byKey[b.Code][0]]; first.line != one.line {
 			f.add(file, one.line, "code", "line %d is about the same: %s", first.line, b.Code)
 		}
+		c.checkArea(f, one)
 		if b.Successor == "" {
 			continue
 		}
@@ -81,6 +86,27 @@ func (c *Catalog) checkBodies(f *faults) {
 	}
 }
 
+// checkArea: the area of a body keeps its code as long as the body collects. When it goes into another one, the body ends.
+func (c *Catalog) checkArea(f *faults, one row[Body]) {
+	b := one.value
+	a, ok := c.areas.on(b.Area, b.From)
+	if !ok && c.areas.has(b.Area) {
+		f.add(c.bodies.file, one.line, "area", "there is no area %s on %s", b.Area, b.From)
+	}
+	for ok && !a.Until.IsZero() && (b.Until.IsZero() || b.Until.After(a.Until)) {
+		next, err := c.AreaOn(a.Code, a.Until, a.Until.AddDays(1))
+		if err != nil {
+			return // checkAreas says so
+		}
+		if next.Code != b.Area {
+			f.add(c.bodies.file, one.line, "area", "the area %s went into %s on %s: give the body a last day before it, and a successor",
+				b.Area, next.Code, a.Until.AddDays(1))
+			return
+		}
+		a = next
+	}
+}
+
 // checkAreas: what became of every area that is no more is entered.
 func (c *Catalog) checkAreas(f *faults) {
 	for _, one := range c.areas.list {
@@ -94,38 +120,35 @@ func (c *Catalog) checkAreas(f *faults) {
 	}
 }
 
-// checkLines: money that stands under one budget code of a body goes one way, and a charge is either whole or shared out.
-func (c *Catalog) checkLines(f *faults) {
-	for _, one := range c.lines.list {
-		l := one.value
-		if first := c.accountCodes[keyed(l.Body, l.Budget)]; first != l.Account {
-			f.add(c.lines.file, one.line, "account", "the budget %s of %s goes to the account %s elsewhere in the table", l.Budget, l.Body, first)
+// checkSuccessions: an area goes into another on the day after its last.
+func (c *Catalog) checkSuccessions(f *faults) {
+	for _, one := range c.successions.list {
+		s := one.value
+		if old, ok := c.areas.on(s.Old, s.On.AddDays(-1)); c.areas.has(s.Old) && (!ok || old.Until.AddDays(1) != s.On) {
+			f.add(c.successions.file, one.line, "on", "the last day of the area %s is not the day before", s.Old)
 		}
-		ch, ok := c.charges.last(l.Charge)
-		switch {
-		case !ok:
-		case ch.Split == "" && l.Part != Whole:
-			f.add(c.lines.file, one.line, "part", "the charge %s is not shared out: its part is %s", l.Charge, Whole)
-		case ch.Split != "" && l.Part == Whole:
-			f.add(c.lines.file, one.line, "part", "the charge %s is shared out by %s: name a part", l.Charge, ch.Split)
+		if _, ok := c.areas.on(s.New, s.On); c.areas.has(s.New) && !ok {
+			f.add(c.successions.file, one.line, "new", "there is no area %s on %s", s.New, s.On)
 		}
 	}
 }
 
-// checkAccounts: what is still owed when an account is closed can be paid out.
-func (c *Catalog) checkAccounts(f *faults) {
-	used := map[string]string{}
-	for _, l := range c.lines.values() {
-		used[keyed(l.Body, l.Account)] = l.Budget
-	}
-	for _, one := range c.accounts.list {
-		a := one.value
-		budget, ok := used[c.accounts.key(a)]
-		if !ok || a.Until.IsZero() {
-			continue
+// checkProcedures: a service has one procedure at most on a day, so that its code can be told.
+func (c *Catalog) checkProcedures(f *faults) {
+	for i, one := range c.procedures.list {
+		for _, had := range c.procedures.list[:i] {
+			if p := one.value; p.Service == had.value.Service && p.overlaps(had.value.Period) {
+				f.add(c.procedures.file, one.line, "service", "line %d offers %s on a same day", had.line, p.Service)
+			}
 		}
-		if _, err := c.PayTo(a.Body, budget, a.Until.AddDays(1)); err != nil {
-			f.add(c.accounts.file, one.line, "until", "no account takes over: neither %s nor a successor has an account %s on the next day", a.Body, a.Code)
+	}
+}
+
+// checkRegimes: a regime says what is kept of a fee.
+func (c *Catalog) checkRegimes(f *faults) {
+	for _, one := range c.regimes.list {
+		if ch, ok := c.charges.last(one.value.Charge); ok && ch.Nature != Fee {
+			f.add(c.regimes.file, one.line, "charge", "%s is no fee: nothing of it is kept", ch.Code)
 		}
 	}
 }

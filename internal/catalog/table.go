@@ -154,6 +154,19 @@ func (r rows[T]) on(key string, day calendar.Date) (T, bool) {
 	return none, false
 }
 
+// turns are the days on which what holds for a key may change: the first of each of its rows and the one after its last.
+func (r rows[T]) turns(key string) []calendar.Date {
+	var days []calendar.Date
+	for _, i := range r.byKey[key] {
+		v := r.list[i].value
+		days = append(days, r.period(&v).From)
+		if until := r.period(&v).Until; !until.IsZero() {
+			days = append(days, until.AddDays(1))
+		}
+	}
+	return days
+}
+
 // last finds the row of a key that holds longest.
 func (r rows[T]) last(key string) (T, bool) {
 	var out T
@@ -175,14 +188,6 @@ func (r rows[T]) lastDay(key string, on calendar.Date) calendar.Date {
 		}
 	}
 	return last
-}
-
-// line is where the file has a key, 0 where it has it nowhere.
-func (r rows[T]) line(key string) int {
-	if at := r.byKey[key]; len(at) > 0 {
-		return r.list[at[0]].line
-	}
-	return 0
 }
 
 func (r rows[T]) has(key string) bool { return len(r.byKey[key]) > 0 }

@@ -64,14 +64,15 @@ var procedureTable = &table[Procedure]{
 
 var chargeTable = &table[Charge]{
 	file: "charges.csv",
-	columns: []column[Charge]{
+	columns: dated(func(c *Charge) *Period { return &c.Period },
 		text("charge", isName, func(c *Charge) *string { return &c.Code }),
 		text("name_vi", isText, func(c *Charge) *string { return &c.NameVI }),
 		text("name_en", isText, func(c *Charge) *string { return &c.NameEN }),
-		text("nature", oneOf("fee", "charge", "fine", "tax", "insurance", "price"), func(c *Charge) *string { return &c.Nature }),
+		text("nature", oneOf(Fee, "charge", "fine", "tax", "insurance", "price"), func(c *Charge) *string { return &c.Nature }),
 		text("split", orNone(isName), func(c *Charge) *string { return &c.Split }),
-	},
+	),
 	identity: []string{"charge"},
+	period:   func(c *Charge) *Period { return &c.Period },
 }
 
 var regimeTable = &table[regime]{

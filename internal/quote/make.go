@@ -30,7 +30,11 @@ func Make(law *publication.Law, r Request) (*Quote, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Quote{Quote: *costs, Currency: money.VND, Inputs: inputs, Budget: []BudgetLine{}, Revision: law.Revision, KnownSince: law.Since.UTC(),
+	procedure, err := law.Catalog.Procedure(r.Service, r.Date)
+	if err != nil {
+		return nil, err
+	}
+	q := &Quote{Quote: *costs, Procedure: procedure.Code, Currency: money.VND, Inputs: inputs, Budget: []BudgetLine{}, Revision: law.Revision, KnownSince: law.Since.UTC(),
 		Payee: Payee{Body: body.Code, Book: body.Book, Name: fee.Text{Vi: body.NameVI, En: body.NameEN}, Accounts: []Account{}}}
 	q.holdsWithin(body.Period)
 	s := sharing{law: law, body: body, quote: q}
@@ -110,14 +114,18 @@ func (s *sharing) charge(c charge) error {
 
 // parts shares a charge out as the law has it. Their budget lines are still to be found.
 func (s *sharing) parts(c charge) ([]BudgetLine, error) {
-	service, err := s.law.Catalog.SplitOf(c.code)
+	service, err := s.law.Catalog.SplitOf(c.code, s.quote.Date)
 	if err != nil {
 		return nil, err
 	}
 	if service == "" {
 		return []BudgetLine{{Charge: c.code, Part: catalog.Whole, Amount: c.amount}}, nil
 	}
-	shares, err := s.law.Schedules.Quote(fee.Request{Service: service, Date: s.quote.Date, Inputs: s.splitInputs(c)})
+	regime, err := s.law.Catalog.Regime(s.body.Code, c.code, s.quote.Date)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := s.law.Schedules.Quote(fee.Request{Service: service, Date: s.quote.Date, Inputs: s.splitInputs(c, regime)})
 	if err != nil {
 		return nil, s.unshared(service, c, err)
 	}
@@ -130,9 +138,9 @@ func (s *sharing) parts(c charge) ([]BudgetLine, error) {
 }
 
 // splitInputs is what every schedule that shares charges out is asked with.
-func (s *sharing) splitInputs(c charge) json.RawMessage {
+func (s *sharing) splitInputs(c charge, regime string) json.RawMessage {
 	raw, _ := json.Marshal(map[string]any{ // texts and a number
-		"charge": c.code, "paid": c.amount, "regime": s.law.Catalog.Regime(s.body.Code, c.code, s.quote.Date), "level": s.body.Level,
+		"charge": c.code, "paid": c.amount, "regime": regime, "level": s.body.Level,
 	})
 	return raw
 }

@@ -32,7 +32,9 @@ type Request struct {
 // Quote is what a service costs, by which law, and where the money goes. Amounts are whole đồng.
 type Quote struct {
 	fee.Quote
-	Currency string `json:"currency"` // ISO 4217
+	// Procedure is the portal's code of the procedure that is paid for.
+	Procedure string `json:"procedure"`
+	Currency  string `json:"currency"` // ISO 4217
 	// Inputs is what the amount was worked out from, with its names in order and its numbers as they were written.
 	Inputs json.RawMessage `json:"inputs,omitempty"`
 	Payee  Payee           `json:"payee"`

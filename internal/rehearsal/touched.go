@@ -18,8 +18,7 @@ func Touched(inForce, draft *publication.Law) []string {
 			touched[service] = true
 		}
 		for _, charge := range draft.Schedules.Charges(service) {
-			// A charge that the catalogue does not know has no share; its bills say so.
-			if share, err := draft.Catalog.SplitOf(charge); err == nil && share != "" {
+			for _, share := range draft.Catalog.Splits(charge) {
 				shares[share] = true
 				touched[service] = touched[service] || changed(share)
 			}

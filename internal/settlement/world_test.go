@@ -53,9 +53,9 @@ BODYN,ALL,bank,1002,bank,2020-01-01,,example,test
 P1,g,G,G,power_corporation,2020-01-01,,example,test
 P2,n,N,N,licence_authority,2020-01-01,,example,test
 `),
-	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,mark,source
-fee,F,F,fee,,example,test
-other_fee,O,O,fee,,example,test
+	"charges.csv": []byte(`charge,name_vi,name_en,nature,split,from,until,mark,source
+fee,F,F,fee,,2020-01-01,,example,test
+other_fee,O,O,fee,,2020-01-01,,example,test
 `),
 	"regimes.csv": []byte("body,charge,regime,from,until,mark,source\n"),
 	"budget_lines.csv": []byte(`charge,body,part,budget,chapter,sub_item,area,account,from,until,mark,source
