@@ -56,7 +56,7 @@ func TestBadInput(t *testing.T) {
 		"bill of an unknown service": {bill(strings.Replace(fine("a-1"), "traffic_fine", name, 1)), 404, "not_found", "#/service"},
 		"bill of another body":       {bill(strings.Replace(fine("a-1"), "KBNN-HNI", name, 1)), 404, "not_found", "#/body"},
 		"bill with a bad input":      {bill(strings.Replace(fine("a-1"), "2025-06-10", name, 1)), 422, "invalid", "#/inputs/deadline"},
-		"bill before the law":        {bill(`{"service": "driving_licence", "body": "SGTVT-HNI", "source_ref": "a-1", "payer": "p", "date": "2016-12-31", "inputs": {"action": "new", "channel": "online"}}`), 422, "refused", ""},
+		"bill before the law":        {bill(`{"service": "business_registration", "body": "DKKD-HNI", "source_ref": "a-1", "payer": "p", "date": "2019-09-19", "inputs": {"channel": "counter"}}`), 422, "refused", ""},
 		"number with a NUL":          {bill(strings.Replace(fine("a-1"), "a-1", `a\u0000`, 1)), 422, "invalid", "#/source_ref"},
 		"payer with a NUL":           {bill(strings.Replace(fine("a-1"), "subject-1", `a\u0000`, 1)), 422, "invalid", "#/payer"},
 		"input with a NUL":           {bill(strings.Replace(fine("a-1"), "2025-06-10", `\u0000`, 1)), 422, "invalid", "#/inputs/deadline"},

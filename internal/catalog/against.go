@@ -11,7 +11,7 @@ import (
 )
 
 // CheckAgainst holds the catalogue against the fee schedules, for every day on which a procedure is open and its schedule
-// says something: each service is offered by a procedure with the schedule's kind of body, and by somebody who collects;
+// charges something: each service is offered by a procedure with the schedule's kind of body, and by somebody who collects;
 // each of its charges is entered, and what shares it out is a schedule that knows it; and each body that collects has a
 // regime for each fee, and an open budget line for every part that comes to it. The error is Invalid and names each fault
 // as Parse does.
@@ -50,9 +50,12 @@ type held struct {
 	faults
 }
 
-// inForce reports whether the schedule of a service says anything of a day, be it that the amount is unknown.
-func (h *held) inForce(service string, on calendar.Date) bool {
-	return slices.ContainsFunc(h.versions[service], func(e fee.Entry) bool { return Period{e.From, e.To}.Covers(on) })
+// charged reports whether a service makes a charge on a day, for one of that or of an earlier day, be it that the amount
+// is unknown. Any charge will do where none is named.
+func (h *held) charged(service, code string, on calendar.Date) bool {
+	return slices.ContainsFunc(h.versions[service], func(e fee.Entry) bool {
+		return (code == "" || slices.Contains(e.Charges, code)) && (Period{e.From, e.To}.Covers(on) || e.Later && on.After(e.From))
+	})
 }
 
 // begins are the first days of what a schedule says.
@@ -76,7 +79,7 @@ func (h *held) checkOffer(service string) {
 			continue
 		}
 		offered = true
-		if p.Until.IsZero() || !h.inForce(service, p.Until.AddDays(1)) {
+		if p.Until.IsZero() || !h.charged(service, "", p.Until.AddDays(1)) {
 			continue
 		}
 		if _, err := h.Procedure(service, p.Until.AddDays(1)); err != nil {
@@ -97,16 +100,16 @@ func (h *held) checkCollectors(one row[Procedure]) {
 			days = append(days, h.bodies.turns(b.Code)...)
 		}
 	}
-	for _, on := range h.open(p, days) {
+	for _, on := range h.open(p, "", days) {
 		if !slices.ContainsFunc(h.bodies.values(), func(b Body) bool { return b.Kind == p.BodyKind && b.Covers(on) }) {
 			h.add(h.procedures.file, one.line, "body_kind", "no %s collects for %s on %s", p.BodyKind, p.Service, on)
 		}
 	}
 }
 
-// open leaves those days on which a procedure is open and its schedule says something, each once and in order.
-func (h *held) open(p Procedure, days []calendar.Date) []calendar.Date {
-	days = slices.DeleteFunc(days, func(d calendar.Date) bool { return !p.Covers(d) || !h.inForce(p.Service, d) })
+// open leaves those days on which a procedure is open and makes a charge, each once and in order.
+func (h *held) open(p Procedure, code string, days []calendar.Date) []calendar.Date {
+	days = slices.DeleteFunc(days, func(d calendar.Date) bool { return !p.Covers(d) || !h.charged(p.Service, code, d) })
 	slices.SortFunc(days, calendar.Date.Compare)
 	return slices.Compact(days)
 }
@@ -136,7 +139,7 @@ func (h *held) checkCharges(p Procedure) {
 // checkParts: a body that collects a charge has an open budget line for each of its parts. That its account is open
 // follows from the tables alone.
 func (h *held) checkParts(p Procedure, b Body, code string) {
-	for _, on := range h.open(p, h.turns(p, b, code)) {
+	for _, on := range h.open(p, code, h.turns(p, b, code)) {
 		if !b.Covers(on) {
 			continue
 		}

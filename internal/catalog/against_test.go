@@ -213,6 +213,17 @@ func TestAKnownEndIsNoFault(t *testing.T) {
 	}
 }
 
+// What was charged for a day before the law ended can be paid long after it.
+func TestWhatIsOwedForAnEarlierDayIsCollectedAfterItsLaw(t *testing.T) {
+	tariffs := maps.Clone(small)
+	text := strings.Replace(string(small["stamp.yaml"]), "from: 2020-01-01,", "from: 2020-01-01, to: 2026-12-31,", 1)
+	text = strings.Replace(text, "components:", "inputs:\n  - {name: owed, label: {vi: Ngày, en: Day}, type: date, default_from: date}\ncomponents:", 1)
+	tariffs["stamp.yaml"] = []byte(strings.Replace(text, "by: date", "by: owed", 1))
+	docs := collected()
+	docs["budget_lines.csv"] = []byte(strings.Replace(string(docs["budget_lines.csv"]), "BUDGET,2024-01-01,", "BUDGET,2024-01-01,2026-12-31", 1))
+	wants(t, parse(t, docs).CheckAgainst(compiled(t, tariffs)), problem.Invalid, "ONE has no line for the part whole of the charge stamp_charge on 2027-01-01")
+}
+
 // Of what is no fee (phí) nothing is left to the collector, so its shares cannot depend on the regime.
 func TestOnlyAFeeIsSharedOutByTheRegime(t *testing.T) {
 	docs := collected()

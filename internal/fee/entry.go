@@ -19,6 +19,7 @@ type Entry struct {
 	Unknown     bool     // no amount is on file: who asks is refused
 	Provisional bool     // an amount of it rests on evidence that is not yet certain
 	Optional    bool     // outside the component's versions there is no such line: its days may end
+	Later       bool     // a date of the case chooses it, not the quote's own: quotes of days after To still come to it
 	Charges     []string // the charge keys of its lines, those of an amount that is not on file among them; none of a parameter
 
 	// Proved: an example on one of its days asked for it, of its own schedule, or of one that uses the parameter.
@@ -142,7 +143,7 @@ func (l *loader) entries(t *tariff) []Entry {
 	var out []Entry
 	for i, written := range list(l.plain["components"]) {
 		c := &t.components[i]
-		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional}
+		base := Entry{Document: l.file, Of: t.service, Component: c.id, Optional: c.optional, Later: c.by != fromRequest}
 		digests := l.digests(written)
 		if c.follows != none {
 			out = append(out, c.followingEntries(t, base, digests[0])...)
@@ -165,7 +166,7 @@ func (l *loader) entries(t *tariff) []Entry {
 
 func (c *component) followingEntries(t *tariff, base Entry, digest string) []Entry {
 	var out []Entry
-	base.Charges = c.chargesIn(&c.versions[0])
+	base.Charges, base.Later = c.chargesIn(&c.versions[0]), t.uses[c.follows].by != fromRequest
 	for i, e := range t.uses[c.follows].parameter.entries {
 		base.Proved = t.proof[choice{c.slot, i}]
 		base.Name, base.From, base.To, base.Act, base.Unknown, base.Digest = e.Name, e.From, e.To, e.Act, e.Unknown, digest

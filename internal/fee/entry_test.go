@@ -30,11 +30,11 @@ func TestEntriesAreTheDatedVersions(t *testing.T) {
 	name := func(n string) fee.Text { return fee.Text{Vi: n, En: n} }
 	later := fee.Text{Vi: "sau", En: "later"}
 	want := []fee.Entry{
-		{Document: "toll.yaml", Of: "toll", Component: "toll", Charges: []string{"toll"}, Name: name("V1"), From: day("2020-01-01"), To: day("2020-12-31"), Act: law("1"), Proved: true},
-		{Document: "toll.yaml", Of: "toll", Component: "toll", Charges: []string{"toll"}, Name: name("V2"), From: day("2021-01-01"), To: day("2021-12-31"), Act: law("2"), Provisional: true},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9"), Proved: true},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
-		{Document: "toll.yaml", Of: "toll", Component: "vat", Charges: []string{"toll_vat"}, Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},
+		{Document: "toll.yaml", Of: "toll", Component: "toll", Later: true, Charges: []string{"toll"}, Name: name("V1"), From: day("2020-01-01"), To: day("2020-12-31"), Act: law("1"), Proved: true},
+		{Document: "toll.yaml", Of: "toll", Component: "toll", Later: true, Charges: []string{"toll"}, Name: name("V2"), From: day("2021-01-01"), To: day("2021-12-31"), Act: law("2"), Provisional: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Later: true, Charges: []string{"toll_vat"}, Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9"), Proved: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Later: true, Charges: []string{"toll_vat"}, Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
+		{Document: "toll.yaml", Of: "toll", Component: "vat", Later: true, Charges: []string{"toll_vat"}, Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},
 		{Document: "parameters/vat.yaml", Of: "vat", Name: name("10%"), From: day("2000-01-01"), To: day("2021-06-30"), Act: law("9"), Proved: true},
 		{Document: "parameters/vat.yaml", Of: "vat", Name: name("8%"), From: day("2021-07-01"), To: day("2029-12-31"), Act: law("10"), Provisional: true},
 		{Document: "parameters/vat.yaml", Of: "vat", Name: later, From: day("2030-01-01"), Act: law("11"), Unknown: true},

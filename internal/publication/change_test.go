@@ -76,6 +76,7 @@ func TestWhatFollowsAParameterChangesWithIt(t *testing.T) {
 	}
 	docs := lawOf(t, tariff("2020-01-01 100000"))
 	docs[rate], docs[household] = included[rate], included[household]
+	docs[procedures] = offering(docs[procedures], "electricity_household")
 	w := &world{pool: pgtest.New(t), clock: &clock{}}
 	w.clock.set("2025-06-02")
 	w.Store = publication.New(w.pool, w.clock)

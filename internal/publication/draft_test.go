@@ -211,7 +211,8 @@ func TestOfTwoDraftsOfOneDocumentOneIsDraftedAgain(t *testing.T) {
 	one := w.propose(t, "2020-01-01 100000", "2026-01-01 120000")
 	two := w.propose(t, "2020-01-01 100000", "2026-01-01 130000")
 	second := bytes.ReplaceAll(tariff("2020-01-01 5000"), []byte("permit"), []byte("other"))
-	three, err := w.Draft(t.Context(), lan, publication.Documents{"schedules/other.yaml": second})
+	three, err := w.Draft(t.Context(), lan, publication.Documents{"schedules/other.yaml": second,
+		procedures: offering(lawOf(t, second)[procedures], "other")})
 	if err == nil {
 		three, err = w.Propose(t.Context(), lan, three.ID)
 	}

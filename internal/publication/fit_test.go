@@ -24,7 +24,7 @@ func TestTheCatalogueFitsTheSchedules(t *testing.T) {
 		}
 		return publication.Documents{name: []byte(strings.Replace(text, old, with, 1))}
 	}
-	const procedure = "EX.2,%,Giấy phép,Permit,power_corporation,2009-01-01,,example,made up\n"
+	const procedure = "EX.2,%,Giấy phép,Permit,power_corporation,2018-01-01,,example,made up\n"
 	for name, c := range map[string]struct {
 		docs publication.Documents
 		says string
@@ -37,7 +37,7 @@ func TestTheCatalogueFitsTheSchedules(t *testing.T) {
 			replace(permit, "charge: electricity", "charge: other_fee"), "the charge other_fee of permit is missing",
 		},
 		"a body without a line": {
-			replace("catalog/bodies.csv", "\n", "\nSECOND,EHN,power_corporation,,central,Phòng hai,Second office,,2009-01-01,,example,made up\n"),
+			replace("catalog/bodies.csv", "\n", "\nSECOND,EHN,power_corporation,,central,Phòng hai,Second office,,2018-01-01,,example,made up\n"),
 			"SECOND has no line for the part whole of the charge electricity",
 		},
 	} {
@@ -54,10 +54,10 @@ func TestWhatADraftChangesInTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := strings.Replace(string(published[name]), "2009-01-01,,", "2009-01-01,2025-12-31,", 1)
+	ended := strings.Replace(string(published[name]), "2018-01-01,,", "2018-01-01,2025-12-31,", 1)
 	d, err := w.Draft(t.Context(), lan, publication.Documents{name: []byte(ended +
 		"EX.2,permit,Giấy phép mới,New permit,power_corporation,2026-01-01,,example,made up\n")})
-	want := "ended  [2009-01-01,2025-12-31] since 2026-01-01 past=false\nadded  [2026-01-01,] since 2026-01-01 past=false"
+	want := "ended  [2018-01-01,2025-12-31] since 2026-01-01 past=false\nadded  [2026-01-01,] since 2026-01-01 past=false"
 	if err != nil || told(d.Changes) != want || d.Changes[1].Of != "procedures" || !strings.HasPrefix(d.Changes[1].Row, "EX.2,permit,Giấy phép mới") {
 		t.Fatalf("%+v, %v; want %s", d.Changes, err, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,9 +74,15 @@ func lawOf(t *testing.T, schedule []byte) publication.Documents {
 	}
 	maps.DeleteFunc(docs, func(name string, _ []byte) bool { return !strings.HasPrefix(name, "catalog/") })
 	docs[permit] = schedule
-	docs["catalog/procedures.csv"] = []byte("code,service,name_vi,name_en,body_kind,from,until,mark,source\n" +
-		"EX.1,permit,Giấy phép,Permit,power_corporation,2009-01-01,,example,made up\n")
+	docs[procedures] = offering([]byte("code,service,name_vi,name_en,body_kind,from,until,mark,source\n"), "permit")
 	return docs
+}
+
+const procedures = "catalog/procedures.csv"
+
+// offering adds the procedure of a service of the power corporations to the table.
+func offering(table []byte, service string) []byte {
+	return fmt.Appendf(slices.Clone(table), "EX.%s,%[1]s,Giấy phép,Permit,power_corporation,2018-01-01,,example,made up\n", service)
 }
 
 // clock stands where a test puts it, or goes on by a step each time it is read.

@@ -88,6 +88,9 @@ func (s *server) viewBill(ctx context.Context, b bill.Bill) (billView, error) {
 	if err != nil {
 		return billView{}, err
 	}
+	if code := b.Quote.Procedure; code != "" {
+		service += " (" + code + ")"
+	}
 	v := billView{Bill: b, service: service, payee: s.payee(t, b), validThrough: t.day(lastDay(b.ValidUntil))}
 	switch {
 	case b.State == bill.Paid:
