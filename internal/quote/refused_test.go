@@ -93,8 +93,16 @@ func TestWhatHasNoBudgetLineIsRefused(t *testing.T) {
 		says    string
 		act     string
 	}{
-		"shares not on file":      {bundled, test, problem.Refused, "how the charge driving_test_fee is shared out is not known: ", "Circular 154/2025"},
-		"no budget line":          {withTable(t, "budget_lines.csv", func(row map[string]string) bool { return row["charge"] != "fine" || row["body"] != "KBNN-HNI" }), fine("2025-06-02"), problem.Refused, "no budget line", ""},
+		"shares not on file": {bundled, test, problem.Refused, "how the charge driving_test_fee is shared out is not known: ", "Circular 154/2025"},
+		"no budget line":     {withTable(t, "budget_lines.csv", func(row map[string]string) bool { return row["charge"] != "fine" || row["body"] != "KBNN-HNI" }), fine("2025-06-02"), problem.Refused, "no budget line", ""},
+		"no regime of a fee": {withTable(t, "regimes.csv", func(row map[string]string) bool { return row["body"] != "STP-HNI" }), judicialRecord(), problem.Refused,
+			"whether STP-HNI is allotted costs of the charge judicial_record_fee on 2024-03-04 is not known", ""},
+		"a charge not there yet": {withTable(t, "charges.csv", func(row map[string]string) bool {
+			if row["charge"] == "fine" {
+				row["from"] = "2025-06-03"
+			}
+			return true
+		}), fine("2025-06-02"), problem.Refused, "no charge fine on 2025-06-02", ""},
 		"a sub-item that closed":  {closedOn("2025-06-01"), fine("2025-06-02"), problem.Refused, "sub-item 4252", ""},
 		"its last day":            {closedOn("2025-06-02"), fine("2025-06-02"), "", "", ""},
 		"before its body merged":  {bundled, atBinhDuong("2025-06-30"), "", "", ""},

@@ -59,6 +59,9 @@ func TestEveryServiceHasItsPayeeAndBudgetLines(t *testing.T) {
 			continue
 		}
 		quoted[tc.service] = true
+		if p, err := law.Catalog.Procedure(tc.service, q.Date); err != nil || q.Procedure != p.Code || !strings.HasPrefix(q.Procedure, "EX.10") {
+			t.Errorf("%s is quoted for the procedure %q: %v", tc.service, q.Procedure, err)
+		}
 		var shares []string
 		for _, l := range q.Budget {
 			shares = append(shares, fmt.Sprintf("%s %s %s %d", l.Part, l.Budget, l.Account, l.Amount))

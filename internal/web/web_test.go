@@ -40,7 +40,7 @@ func TestABillShowsEachLineAndItsLaw(t *testing.T) {
 		Date: calendar.MustDate("2025-06-02"), Inputs: []byte(`{"kwh": 420}`)})
 	r.must(err)
 	p := r.get("/bills/" + b.Ref)
-	p.shows(t, "Tổng công ty Điện lực TP Hà Nội", "Quyết định 1279/QĐ-BCT", "<details>", "Nộp qua VNPAY", `lang="vi"`, " ₫")
+	p.shows(t, "Tổng công ty Điện lực TP Hà Nội", "(EX.1001)", "Quyết định 1279/QĐ-BCT", "<details>", "Nộp qua VNPAY", `lang="vi"`, " ₫")
 	for _, l := range b.Quote.Lines {
 		p.shows(t, ">"+l.Label.Vi+"<", l.Version.Vi)
 		p.hides(t, ">"+l.Code+"<")
@@ -58,7 +58,7 @@ func TestABillShowsEachLineAndItsLaw(t *testing.T) {
 func TestABillOfBeforeIsStillShown(t *testing.T) {
 	r := newRig(t)
 	b := r.fine("d-1")
-	_, err := pgtest.Owner(t, r.pool).Exec(ctx, `UPDATE gateway.bill SET quote = (quote - 'payee' - 'budget' - 'currency' - 'revision' - 'known_since') #- '{lines,0,label}' WHERE ref = $1`, b.Ref)
+	_, err := pgtest.Owner(t, r.pool).Exec(ctx, `UPDATE gateway.bill SET quote = (quote - 'payee' - 'procedure' - 'budget' - 'currency' - 'revision' - 'known_since') #- '{lines,0,label}' WHERE ref = $1`, b.Ref)
 	r.must(err)
 	r.get("/bills/"+b.Ref).shows(t, ">"+b.Quote.Lines[0].Code+"<", "Kho bạc Nhà nước", "5.000.000 ₫", "Nộp qua VNPAY")
 }
