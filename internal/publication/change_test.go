@@ -96,7 +96,8 @@ func TestWhatFollowsAParameterChangesWithIt(t *testing.T) {
 	wants(t, "without an example", err, problem.Invalid, "parameter vat_electricity, version 1/2098: no example asks for it from 2099-01-01 on: add one to a schedule that uses it, in the same draft: electricity_household")
 	user := strings.NewReplacer("service: permit", "service: other", "components:", "parameters: [{name: rate, parameter: vat_electricity, by: date}]\ncomponents:",
 		`fixed: "100"`, `percentage: {rate: rate, of: "100", rounding: half_up}`, "2020-01-01", "2099-01-01", `total: "100"`, `total: "5"`).Replace(string(tariff("2020-01-01 100")))
-	d, err := w.Draft(t.Context(), lan, publication.Documents{rate: longer, "schedules/other.yaml": []byte(user)})
+	d, err := w.Draft(t.Context(), lan, publication.Documents{rate: longer, "schedules/other.yaml": []byte(user),
+		procedures: offering(docs[procedures], "other")})
 	if err != nil {
 		t.Fatal(err)
 	}

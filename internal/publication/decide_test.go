@@ -64,12 +64,15 @@ func TestWhatIsPublishedIsWhatWasShown(t *testing.T) {
 		return err
 	}
 	const rate = "schedules/parameters/rate.yaml"
-	if err := approve(draft(publication.Documents{rate: rateOf("2020-01-01 500"), "schedules/first.yaml": levy("first", "2020-01-01 500")})); err != nil {
+	offered := offering(lawOf(t, nil)[procedures], "first")
+	if err := approve(draft(publication.Documents{rate: rateOf("2020-01-01 500"), "schedules/first.yaml": levy("first", "2020-01-01 500"),
+		procedures: offered})); err != nil {
 		t.Fatal(err)
 	}
 	dearer := publication.Documents{rate: rateOf("2020-01-01 500", "2025-06-04 700"), "schedules/first.yaml": levy("first", "2020-01-01 500", "2025-06-04 700")}
 	waits := draft(dearer)
-	if err := approve(draft(publication.Documents{"schedules/second.yaml": levy("second", "2020-01-01 500")})); err != nil {
+	if err := approve(draft(publication.Documents{"schedules/second.yaml": levy("second", "2020-01-01 500"),
+		procedures: offering(offered, "second")})); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, "with another service in it", approve(waits), problem.Conflict, "no longer what was shown: draft it again")

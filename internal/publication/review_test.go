@@ -163,6 +163,7 @@ func TestTheSecondPersonSeesAmounts(t *testing.T) {
 	}
 	docs := lawOf(t, tariff("2020-01-01 100000"))
 	docs[rate], docs[household] = included[rate], included[household]
+	docs[procedures] = offering(docs[procedures], "electricity_household")
 	w := newWorldOf(t, docs)
 	d, err := w.Draft(t.Context(), lan, publication.Documents{
 		permit: tariff("2020-01-01 110000"),
@@ -234,8 +235,10 @@ func TestCorrectionsOfTheCatalogue(t *testing.T) {
 			t.Errorf("%s: %q, want %s", c.why, got, c.want)
 		}
 	}
-	_, err = w.Draft(t.Context(), lan, replace(accounts, row, strings.Replace(row, days, ",2010-01-01,,", 1)))
-	wants(t, "a later first day", err, problem.Invalid, "catalog/accounts.csv: the row EVNHANOI "+cells[1]+" is taken away, and none is left from 2009-01-01 to 2009-12-31")
+	const items = "catalog/sub_items.csv" // of which no budget line makes use: those of others are missed by them first
+	item := rowOf(t, string(published[items]), "2632,")
+	_, err = w.Draft(t.Context(), lan, replace(items, item, strings.Replace(item, ",2018-01-01,,", ",2019-01-01,,", 1)))
+	wants(t, "a later first day", err, problem.Invalid, "catalog/sub_items.csv: the row 2632 is taken away, and none is left from 2018-01-01 to 2018-12-31")
 }
 
 func rowOf(t *testing.T, table, begins string) string {
