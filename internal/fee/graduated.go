@@ -56,7 +56,7 @@ func (k *graduated) coded(code string, label Text) {
 }
 
 func (k *graduated) charge(r *run, line Line) error {
-	quantity, err := k.quantity.in(r)
+	quantity, err := k.quantity.told(r)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (l *loader) kind(t *tariff, doc *ruleDoc, at string) kind {
 type fixed struct{ amount *amount }
 
 func (k fixed) charge(r *run, line Line) error {
-	n, err := k.amount.in(r)
+	n, err := k.amount.told(r)
 	if err != nil {
 		return err
 	}
@@ -138,8 +138,8 @@ func (k perUnit) charge(r *run, line Line) error {
 }
 
 func both(r *run, a, b *amount) (x, y number, err error) {
-	if x, err = a.in(r); err == nil {
-		y, err = b.in(r)
+	if x, err = a.told(r); err == nil {
+		y, err = b.told(r)
 	}
 	return x, y, err
 }

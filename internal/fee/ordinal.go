@@ -41,7 +41,7 @@ func (k ordinal) charge(r *run, line Line) error {
 	}
 	after := number{}
 	if k.after != nil {
-		if after, err = k.after.in(r); err != nil {
+		if after, err = k.after.told(r); err != nil {
 			return err
 		}
 	}

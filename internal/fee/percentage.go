@@ -19,7 +19,7 @@ type percentage struct {
 func (l *loader) percentage(t *tariff, doc *percentageDoc, at string) kind {
 	l.roundingOf("a rate of an amount", doc.Rounding, at)
 	k := percentage{
-		rate: l.amount(t, doc.Rate, at+".rate", true), of: l.amount(t, doc.Of, at+".of", true),
+		rate: l.rate(t, doc.Rate, at+".rate", true), of: l.amount(t, doc.Of, at+".of", true),
 		min: l.amount(t, doc.Min, at+".min", false), max: l.amount(t, doc.Max, at+".max", false), rounding: doc.Rounding,
 	}
 	l.wantIf(k.max != nil && k.max.how == amountFixed && k.max.fixed.less(k.min.constant()), at+".max", "the most is below the least")
@@ -67,6 +67,9 @@ func (k percentage) capped(r *run, line Line, charged number) error {
 	if err != nil || !most.less(charged) {
 		return err
 	}
+	if _, err := k.cap.told(r); err != nil {
+		return err
+	}
 	line.Code, line.Label = k.capCode, k.capLabel
 	r.say(capForm, figure(most), figure(charged))
 	return r.add(line, most.minus(charged), k.rounding)
@@ -81,6 +84,9 @@ func (r *run) atLeast(n number, limit *amount) (number, error) {
 	if err != nil || !n.less(least) {
 		return n, err
 	}
+	if _, err := limit.told(r); err != nil {
+		return n, err
+	}
 	r.say(atLeastForm, figure(least))
 	return least, nil
 }
@@ -91,6 +97,9 @@ func (r *run) atMost(n number, limit *amount) (number, error) {
 	}
 	most, err := limit.in(r)
 	if err != nil || !most.less(n) {
+		return n, err
+	}
+	if _, err := limit.told(r); err != nil {
 		return n, err
 	}
 	r.say(atMostForm, figure(most))
@@ -106,7 +115,7 @@ type discount struct {
 }
 
 func (l *loader) discount(t *tariff, doc *discountDoc, at string) kind {
-	k := discount{rate: l.amount(t, doc.Rate, at+".rate", false), of: l.amount(t, doc.Of, at+".of", false),
+	k := discount{rate: l.rate(t, doc.Rate, at+".rate", false), of: l.amount(t, doc.Of, at+".of", false),
 		amount: l.amount(t, doc.Amount, at+".amount", false), max: l.amount(t, doc.Max, at+".max", false), rounding: doc.Rounding}
 	l.needIf((k.rate == nil) != (k.of == nil) || (k.rate == nil) == (k.amount == nil), at,
 		"a discount needs either `rate` and `of`, or `amount`")
@@ -139,7 +148,7 @@ func (k discount) charge(r *run, line Line) error {
 
 func (k discount) size(r *run) (number, error) {
 	if k.amount != nil {
-		n, err := k.amount.in(r)
+		n, err := k.amount.told(r)
 		if err == nil {
 			r.say(fixedForm, figure(n))
 		}

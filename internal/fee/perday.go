@@ -31,7 +31,7 @@ var dayCounts = []dayCount{
 }
 
 func (l *loader) perDay(t *tariff, doc *perDayDoc, at string) kind {
-	k := perDay{rate: l.amount(t, doc.Rate, at+".rate", true), of: l.amount(t, doc.Of, at+".of", true),
+	k := perDay{rate: l.rate(t, doc.Rate, at+".rate", true), of: l.amount(t, doc.Of, at+".of", true),
 		from: l.dateSource(t, doc.From, at+".from"), to: l.dateSource(t, doc.To, at+".to"), rounding: doc.Rounding}
 	l.roundingOf("a charge per day", doc.Rounding, at)
 	switch doc.Moves {

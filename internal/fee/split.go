@@ -58,7 +58,7 @@ var (
 )
 
 func (k split) charge(r *run, line Line) error {
-	of, err := k.of.in(r)
+	of, err := k.of.told(r)
 	if err != nil {
 		return err
 	}

@@ -258,3 +258,11 @@ func (l *loader) amount(t *tariff, text quoted, at string, required bool) *amoun
 	l.notBelowZero(a.constant(), at)
 	return a
 }
+
+func (l *loader) rate(t *tariff, text quoted, at string, required bool) *amount {
+	a := l.amount(t, text, at, required)
+	if a != nil {
+		a.isRate = true
+	}
+	return a
+}

@@ -119,6 +119,8 @@ type amount struct {
 	program cel.Program
 	plain   figured // instead of a program, where CEL is not needed
 	how     amountKind
+	working *working // of an expression
+	isRate  bool     // below 1 it is written as a percentage
 }
 
 type amountKind byte
@@ -159,7 +161,8 @@ func (l *language) amount(text quoted) (*amount, error) {
 	if plain := (plainly{l, checked}).number(checked.Expr()); plain != nil {
 		a.plain, a.program, a.how = plain, nil, amountPlain
 	}
-	return a, nil
+	a.working, err = l.working(checked, checked.Expr())
+	return a, err
 }
 
 // constant gives the number of a constant, and 0 for what only a case can tell.

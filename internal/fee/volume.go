@@ -46,7 +46,7 @@ var (
 )
 
 func (k volume) charge(r *run, line Line) error {
-	quantity, err := k.quantity.in(r)
+	quantity, err := k.quantity.told(r)
 	if err != nil {
 		return err
 	}
