@@ -148,6 +148,9 @@ func tellLines(w io.Writer, q *fee.Quote, lang string, steps bool) {
 	if q.Provisional {
 		fmt.Fprintln(w, "\n"+provisionalNote.In(lang))
 	}
+	if q.Forecast != "" {
+		fmt.Fprintln(w, "\n"+forecastNote.In(lang))
+	}
 }
 
 var provisionalNote = fee.Text{Vi: "tạm tính: có khoản dựa trên căn cứ chưa chắc chắn",
