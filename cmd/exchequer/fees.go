@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (c feesQuoteCmd) price(ctx context.Context, e *environment) (p pricing, err
 	}
 	request := fee.Request{Service: c.Service, Date: on, Inputs: json.RawMessage(c.Inputs)}
 	if c.Known == "" {
-		s, err := fee.Load(schedules.FS)
+		s, err := included(c.Service)
 		if err != nil {
 			return p, err
 		}
@@ -96,6 +97,20 @@ func (c feesQuoteCmd) price(ctx context.Context, e *environment) (p pricing, err
 		return err
 	})
 	return p, err
+}
+
+// included gives the schedule of a service that comes with the program, with the parameters; all of them where none is its.
+func included(service string) (*fee.Schedules, error) {
+	docs, err := fee.ReadDocuments(schedules.FS)
+	if err != nil {
+		return nil, err
+	}
+	own := service + ".yaml"
+	shared := func(name string) bool { return strings.HasPrefix(name, "parameters/") }
+	if docs[own] != nil && !shared(own) {
+		maps.DeleteFunc(docs, func(name string, _ []byte) bool { return name != own && !shared(name) })
+	}
+	return fee.Compile(docs)
 }
 
 // priced adds the amount to what is said of the law that it follows.

@@ -155,7 +155,7 @@ func TestARehearsalNamesAnActOnce(t *testing.T) {
 
 // TestWhatRunsOnAStorysClockSaysSo when it starts.
 func TestWhatRunsOnAStorysClockSaysSo(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, "promotion_notice")
 	if _, err := story.StartClock(t.Context(), d.pool, time.Now); err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,21 +27,63 @@ import (
 	"exchequer/schedules"
 )
 
-// desk is a state folder and a database with the program's law and a few bills.
+// desk is a state folder and a database with a law and a few bills.
 type desk struct {
 	*testing.T
 	dir  string
 	pool *pgxpool.Pool
 }
 
+// newDesk publishes all that comes with the program.
 func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := emptyDesk(t)
+	if _, stderr, status := d.run("migrate"); status != 0 {
+		t.Fatal(stderr)
+	}
+	return d
+}
+
+// newDeskOf publishes only some of the program's schedules, with the procedures of these services: commands compile the law
+// anew each time, and do the same with a small one.
+func newDeskOf(t *testing.T, services ...string) *desk {
+	t.Helper()
+	d := emptyDesk(t)
+	docs, err := publication.Included()
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(docs, func(name string, _ []byte) bool {
+		service, ok := strings.CutPrefix(strings.TrimSuffix(name, ".yaml"), "schedules/")
+		return ok && !strings.HasPrefix(service, "parameters/") && !slices.Contains(services, service)
+	})
+	docs["catalog/procedures.csv"] = procedures(t, docs["catalog/procedures.csv"], services)
+	if _, err := publication.New(d.pool, story.Machine{}).Begin(t.Context(), docs); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// procedures gives the rows of a table that are of some services.
+func procedures(t *testing.T, table []byte, services []string) []byte {
+	t.Helper()
+	rows, err := csv.NewReader(bytes.NewReader(table)).ReadAll()
+	if err != nil || rows[0][1] != "service" {
+		t.Fatalf("%v, %s", err, rows)
+	}
+	kept := slices.DeleteFunc(rows[1:], func(row []string) bool { return !slices.Contains(services, row[1]) })
+	var out bytes.Buffer
+	if err := csv.NewWriter(&out).WriteAll(append(rows[:1:1], kept...)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func emptyDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t, t.TempDir(), pgtest.New(t)}
 	t.Setenv("EXCHEQUER_DATABASE_URL", pgtest.URL(t, d.pool))
 	t.Setenv("EXCHEQUER_STATE", d.dir)
-	if _, stderr, status := d.run("migrate"); status != 0 {
-		t.Fatal(stderr)
-	}
 	return d
 }
 
@@ -106,7 +150,7 @@ func (d *desk) vat(value string) string {
 
 // TestADraftIsRehearsed: 50 kWh are 99,200, with VAT of 8% 107,136 and of 10% 109,120.
 func TestADraftIsRehearsed(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, "electricity_household", "driving_licence", "charge_split")
 	ref := d.bill("electricity_household", "=e-1", "2025-08-31", `{"kwh": 50}`, 107_136)
 	d.bill("electricity_household", "e-2", "2025-09-01", `{"kwh": 50}`, 107_136)
 	d.bill("driving_licence", "l-1", "2025-08-15", `{"channel": "online", "action": "exchange"}`, 115_000)

@@ -93,7 +93,7 @@ const (
 
 // TestATariffIsChangedByCommands from the export to the approval by a second person, and corrected when the news comes late.
 func TestATariffIsChangedByCommands(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, "promotion_notice", "electricity_household")
 	folder := filepath.Join(d.dir, "law")
 	file := filepath.Join(folder, "schedules", "promotion_notice.yaml")
 	var paths []string
@@ -193,7 +193,7 @@ func told(changes []publication.Change) []string {
 
 // TestTheCatalogueIsChangedByCommands, and what is no draft is refused.
 func TestTheCatalogueIsChangedByCommands(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, "promotion_notice", "electricity_household")
 	folder := filepath.Join(d.dir, "tables")
 	bodies := filepath.Join(folder, "bodies.csv")
 	d.says(0, []string{bodies}, "catalog", "export", "--to", folder)
