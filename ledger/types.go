@@ -38,6 +38,18 @@ type Posting struct {
 	Currency string // ISO 4217, that of both accounts
 }
 
+// Phase says what a transaction does. Most post at once; a hold sets money aside until another transaction resolves it.
+type Phase string
+
+// The phases. A hold is resolved once: by one capture, one void or its expiry.
+const (
+	Post    Phase = ""        // moves what is posted
+	Hold    Phase = "hold"    // sets aside: moves only what is pending
+	Capture Phase = "capture" // releases a hold and posts it, in full or in part
+	Void    Phase = "void"    // releases a hold
+	expiry  Phase = "expiry"  // releases a hold whose time is over; written by ExpireHolds alone
+)
+
 // Transaction is one or more postings in one book, written all or none. Limits are checked on the transaction as a
 // whole, not between its postings.
 type Transaction struct {
@@ -49,7 +61,18 @@ type Transaction struct {
 	// Day is the business day of the occurrence, at 00:00 UTC. It is the effective day while it is open in the book;
 	// otherwise the day after the last closed one is.
 	Day      time.Time
+	// FixedDay refuses the transaction with PeriodClosed where Day is closed, instead of entering it on another day.
+	FixedDay bool
+	// Postings move the amounts. A capture without any takes the hold in full; with some, each is a posting of the hold
+	// with an amount not above it, and what they leave out is released. A void has none.
 	Postings []Posting
+	Phase    Phase
+	// Of is the reference of the hold that a Capture or Void resolves. On a Post it is that of the posted transaction
+	// this one corrects, or empty.
+	Of string
+	// Expires is the instant from which a Hold cannot be captured. The zero time is never: a hold ends by itself only
+	// where its creator asked for it.
+	Expires time.Time
 	// Link joins transactions of several books, e.g. the statement line they came from. May be empty.
 	Link string
 	// Metadata is ids for the reader; never personal data. May be nil.
@@ -75,6 +98,13 @@ const (
 	Limit            Code = "limit"              // Account would go below zero
 	Overflow         Code = "overflow"           // Account's total would pass int64
 	MetadataTooLarge Code = "metadata_too_large" // over MaxMetadata
+	PeriodClosed     Code = "period_closed"      // the fixed day is closed
+	UnknownOf        Code = "unknown_of"         // Of names no transaction of the book
+	NotPosted        Code = "not_posted"         // Of names a transaction that posted nothing: there is nothing to correct
+	NotHeld          Code = "not_held"           // Of names no hold, or the posting is none of the hold's
+	HoldExceeded     Code = "hold_exceeded"      // more than was held
+	HoldResolved     Code = "hold_resolved"      // the hold was captured, voided or expired before
+	HoldExpired      Code = "hold_expired"       // the hold's time is over: void it
 )
 
 // MaxPostings is the most postings one transaction may have.
