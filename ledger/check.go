@@ -21,7 +21,7 @@ func check(t *Transaction) (Result, bool) {
 		return Result{Code: InvalidField, Field: field}, false
 	}
 	switch {
-	case len(t.Postings) == 0:
+	case len(t.Postings) == 0 && !t.resolves():
 		return Result{Code: NoPostings, Field: "postings"}, false
 	case len(t.Postings) > MaxPostings:
 		return Result{Code: TooManyPostings, Field: "postings"}, false
@@ -58,10 +58,33 @@ func malformed(t *Transaction) string {
 	case t.Day.IsZero() || !sensible(t.Day) || !isDay(t.Day):
 		return "day"
 	}
+	if field := malformedPhase(t); field != "" {
+		return field
+	}
 	for k, v := range t.Metadata {
 		if !storable(k) || !storable(v) {
 			return "metadata"
 		}
+	}
+	return ""
+}
+
+// malformedPhase names the first field that does not go with the phase.
+func malformedPhase(t *Transaction) string {
+	switch t.Phase {
+	case Post, Hold, Capture, Void:
+	default:
+		return "phase"
+	}
+	switch {
+	case !wellFormed(t.Of, maxReference), t.resolves() && t.Of == "", t.Phase == Hold && t.Of != "":
+		return "of"
+	case t.Phase == Hold && !t.Expires.IsZero() && len(t.Reference) > maxReference-len(expiredSuffix):
+		return "reference" // its expiry must have one too
+	case !t.Expires.IsZero() && (t.Phase != Hold || !sensible(t.Expires)):
+		return "expires"
+	case len(t.Postings) > 0 && t.resolves() && t.Phase != Capture:
+		return "postings"
 	}
 	return ""
 }
@@ -91,8 +114,14 @@ func postingField(i int, name string) string { return fmt.Sprintf("postings[%d].
 // differs names the first field in which two transactions of one reference are not the same, "" when they are equal.
 func differs(a, b *Transaction) string {
 	switch {
+	case a.Phase != b.Phase:
+		return "phase"
 	case a.Kind != b.Kind:
 		return "kind"
+	case a.Of != b.Of:
+		return "of"
+	case !stored(a.Expires).Equal(stored(b.Expires)):
+		return "expires"
 	case !stored(a.Occurred).Equal(stored(b.Occurred)):
 		return "occurred"
 	case !a.Day.Equal(b.Day):

@@ -4,9 +4,9 @@ import "math"
 
 // writes is what deciding accepted, in order.
 type writes struct {
-	ids          []int64
 	transactions []*entry
 	postings     []written
+	pending      []set
 }
 
 // written is a posting with what both accounts stood at after it.
@@ -17,74 +17,153 @@ type written struct {
 	creditDebits, creditCredits int64
 }
 
+// set is a posting of a hold.
+type set struct {
+	entry *entry
+	line  int32
+}
+
+// move changes what is posted and what is pending on the debit side of one account and the credit side of another.
+type move struct {
+	debit, credit   *account
+	posted, pending int64
+}
+
+func (m move) do() {
+	m.debit.debitsPosted += m.posted
+	m.debit.debitsPending += m.pending
+	m.credit.creditsPosted += m.posted
+	m.credit.creditsPending += m.pending
+}
+
+func (m move) undo() { move{m.debit, m.credit, -m.posted, -m.pending}.do() }
+
 // decide gives every item its result, in order, and moves the accounts on for those it accepts.
 func (s *state) decide(items []item) *writes {
 	w := &writes{}
 	for _, it := range items {
-		if first := s.known[it.tx.Reference]; first != nil {
-			*it.result = repeated(first, it.tx)
+		tx := s.inFull(it.tx)
+		if first := s.known[tx.Reference]; first != nil {
+			*it.result = repeated(first, tx, s.mine)
 			continue
 		}
-		id := s.ids[len(w.ids)]
-		e := &entry{id: id, effective: effectiveDay(it.tx.Day.UTC(), s.closedThrough), tx: it.tx}
-		before := len(w.postings)
-		if refusal, ok := s.apply(e, w); !ok {
-			w.postings = w.postings[:before]
+		id := s.ids[len(w.transactions)]
+		e := &entry{id: id, effective: effectiveDay(tx.Day.UTC(), s.closedThrough), tx: tx}
+		if refusal, ok := s.accept(e, w); !ok {
 			*it.result = refusal
 			continue
 		}
-		w.ids = append(w.ids, id)
 		w.transactions = append(w.transactions, e)
-		s.known[it.tx.Reference] = e
+		s.known[tx.Reference] = e
 		*it.result = Result{Code: Posted, ID: id, Day: e.effective}
 	}
 	return w
 }
 
-// repeated answers a reference that already stands.
-func repeated(first *entry, again *Transaction) Result {
+// repeated answers a reference that already stands. mine are ids drawn for this very call: a commit whose answer was
+// lost had written them.
+func repeated(first *entry, again *Transaction, mine map[int64]bool) Result {
 	if field := differs(first.tx, again); field != "" {
 		return Result{Code: ReferenceReused, Field: field}
 	}
-	return Result{Code: Duplicate, ID: first.id, Day: first.effective}
+	code := Duplicate
+	if mine[first.id] {
+		code = Posted
+		delete(mine, first.id) // the same reference again in one call is a repetition
+	}
+	return Result{Code: code, ID: first.id, Day: first.effective}
 }
 
-// apply moves the accounts by every posting of a transaction, or by none and says why.
-func (s *state) apply(e *entry, w *writes) (Result, bool) {
-	for i, p := range e.tx.Postings {
-		debit, credit := s.accounts[p.Debit], s.accounts[p.Credit]
-		refusal, ok := admissible(i, p, debit, credit)
-		if !ok {
-			s.unapply(e.tx.Postings[:i])
-			return refusal, false
-		}
-		debit.debitsPosted += p.Amount
-		credit.creditsPosted += p.Amount
-		w.postings = append(w.postings, written{
-			entry: e, line: int32(i),
-			debitDebits: debit.debitsPosted, debitCredits: debit.creditsPosted,
-			creditDebits: credit.debitsPosted, creditCredits: credit.creditsPosted,
-		})
+// accept moves the accounts by a whole transaction and takes it to the writes, or changes nothing and says why.
+func (s *state) accept(e *entry, w *writes) (Result, bool) {
+	if e.tx.FixedDay && !e.effective.Equal(e.tx.Day) {
+		return Result{Code: PeriodClosed, Field: "day"}, false
 	}
-	for i, p := range e.tx.Postings {
-		for _, code := range [...]string{p.Debit, p.Credit} {
-			if s.accounts[code].belowLimit() {
-				s.unapply(e.tx.Postings)
-				return Result{Code: Limit, Field: postingField(i, "amount"), Account: code}, false
-			}
-		}
+	var refusal Result
+	var ok bool
+	s.moves = s.moves[:0]
+	before := len(w.postings)
+	switch e.tx.Phase {
+	case Hold:
+		refusal, ok = s.hold(e)
+	case Capture, Void, expiry:
+		refusal, ok = s.resolve(e, w)
+	default:
+		refusal, ok = s.post(e, w)
 	}
-	for _, p := range e.tx.Postings {
-		s.accounts[p.Debit].touched, s.accounts[p.Credit].touched = true, true
+	if ok {
+		refusal, ok = s.withinLimits(e.tx)
+	}
+	if !ok {
+		for _, m := range s.moves {
+			m.undo()
+		}
+		w.postings = w.postings[:before]
+		return refusal, false
+	}
+	for _, m := range s.moves {
+		m.debit.touched, m.credit.touched = true, true
+	}
+	switch of := s.known[e.tx.Of]; {
+	case e.tx.Phase == Hold:
+		for i := range e.tx.Postings {
+			w.pending = append(w.pending, set{e, int32(i)})
+		}
+	case e.tx.resolves():
+		of.resolved = true
 	}
 	return Result{}, true
 }
 
-func (s *state) unapply(postings []Posting) {
-	for _, p := range postings {
-		s.accounts[p.Debit].debitsPosted -= p.Amount
-		s.accounts[p.Credit].creditsPosted -= p.Amount
+func (s *state) post(e *entry, w *writes) (Result, bool) {
+	if e.tx.Of != "" {
+		of := s.known[e.tx.Of]
+		switch {
+		case of == nil:
+			return Result{Code: UnknownOf, Field: "of"}, false
+		case of.tx.Phase != Post && of.tx.Phase != Capture:
+			return Result{Code: NotPosted, Field: "of"}, false
+		}
+		e.of = of.id
 	}
+	for i, p := range e.tx.Postings {
+		debit, credit := s.accounts[p.Debit], s.accounts[p.Credit]
+		if refusal, ok := admissible(i, p, debit, credit); !ok {
+			return refusal, false
+		}
+		s.write(e, i, move{debit, credit, p.Amount, 0}, w)
+	}
+	return Result{}, true
+}
+
+// write moves two accounts by what is posted, and keeps what they stand at.
+func (s *state) write(e *entry, line int, m move, w *writes) {
+	s.apply(m)
+	w.postings = append(w.postings, written{
+		entry: e, line: int32(line),
+		debitDebits: m.debit.debitsPosted, debitCredits: m.debit.creditsPosted,
+		creditDebits: m.credit.debitsPosted, creditCredits: m.credit.creditsPosted,
+	})
+}
+
+func (s *state) apply(m move) {
+	m.do()
+	s.moves = append(s.moves, m)
+}
+
+// withinLimits checks the accounts a transaction moved, as it leaves them.
+func (s *state) withinLimits(tx *Transaction) (Result, bool) {
+	if tx.resolves() {
+		return Result{}, true // what was held already counted as gone, and what is released only adds
+	}
+	for i, m := range s.moves {
+		for _, a := range [...]*account{m.debit, m.credit} {
+			if a.belowLimit() {
+				return Result{Code: Limit, Field: postingField(i, "amount"), Account: a.code}, false
+			}
+		}
+	}
+	return Result{}, true
 }
 
 // admissible checks what a posting needs of its two accounts by themselves.

@@ -17,21 +17,9 @@ import (
 // the locks are held until the caller commits. An error is a fault: the caller must roll back.
 func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, txs []Transaction) ([]Result, error) {
 	results := make([]Result, len(txs))
-	byBook := make(map[string][]item)
-	for i := range txs {
-		if r, ok := check(&txs[i]); !ok {
-			results[i] = r
-			continue
-		}
-		byBook[txs[i].Book] = append(byBook[txs[i].Book], item{&txs[i], &results[i]})
-	}
-	books := make([]string, 0, len(byBook))
-	for book := range byBook {
-		books = append(books, book)
-	}
-	slices.Sort(books)
-	for _, book := range books {
-		if err := l.postBook(ctx, tx, book, byBook[book]); err != nil {
+	byBook := sorted(txs, results)
+	for _, book := range booksOf(byBook) {
+		if err := l.postInCallers(ctx, tx, book, byBook[book]); err != nil {
 			return nil, err
 		}
 	}
@@ -44,20 +32,52 @@ type item struct {
 	result *Result
 }
 
-// postBook locks and reads, decides in order, and writes. Where another database transaction has taken one of the
+// sorted gives the well-formed transactions by book; what is not gets its result at once.
+func sorted(txs []Transaction, results []Result) map[string][]item {
+	byBook := make(map[string][]item)
+	for i := range txs {
+		if r, ok := check(&txs[i]); !ok {
+			results[i] = r
+			continue
+		}
+		byBook[txs[i].Book] = append(byBook[txs[i].Book], item{&txs[i], &results[i]})
+	}
+	return byBook
+}
+
+func booksOf(byBook map[string][]item) []string {
+	books := make([]string, 0, len(byBook))
+	for book := range byBook {
+		books = append(books, book)
+	}
+	slices.Sort(books)
+	return books
+}
+
+// sender is a caller's transaction or a connection of our own.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// frame is what stands around the two round trips in which a batch is posted: first everything is locked and read, then,
+// when all is decided, everything is written.
+type frame struct {
+	begin string // before the locks
+	save  string // before the writes
+	end   string // after the writes
+}
+
+var (
+	// The savepoint keeps the caller's transaction usable when a reference turns out to be taken.
+	inCallers = frame{save: `SAVEPOINT ledger_write`, end: `RELEASE SAVEPOINT ledger_write`}
+	inOwn     = frame{begin: `BEGIN ISOLATION LEVEL READ COMMITTED`, end: `COMMIT`}
+)
+
+// postInCallers locks and reads, decides in order, and writes. Where another database transaction has taken one of the
 // references meanwhile, on accounts other than ours, everything is decided again with that transaction in sight.
-func (l *Ledger) postBook(ctx context.Context, tx pgx.Tx, book string, items []item) error {
+func (l *Ledger) postInCallers(ctx context.Context, tx pgx.Tx, book string, items []item) error {
 	for range attempts {
-		st, err := lock(ctx, tx, book, items)
-		if err != nil {
-			return err
-		}
-		st.recorded = stored(l.now()) // with the locks in hand: it never runs backwards on an account
-		writes := st.decide(items)
-		if len(writes.ids) == 0 {
-			return nil
-		}
-		err = write(ctx, tx, book, st, writes)
+		_, err := l.postBook(ctx, tx, inCallers, book, items, nil)
 		if err == nil || !referenceTaken(err) {
 			return err
 		}
@@ -65,6 +85,10 @@ func (l *Ledger) postBook(ctx context.Context, tx pgx.Tx, book string, items []i
 			return fault("undo a write", err)
 		}
 	}
+	return takenTooOften(book)
+}
+
+func takenTooOften(book string) error {
 	return fmt.Errorf("ledger: post in book %s: references were taken by others %d times: try again", book, attempts)
 }
 
@@ -73,46 +97,88 @@ func referenceTaken(err error) bool {
 	return ok && pg.Code == "23505" && strings.HasPrefix(pg.ConstraintName, "transactions_reference_key")
 }
 
+// postBook posts in a frame and gives what it sent to be written, which may stand even when there is an error. Nothing is
+// sent, and a frame of our own is left open, when every item is refused or a repetition.
+func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string, items []item, mine map[int64]bool) (*writes, error) {
+	held, err := readHolds(ctx, on, book, items)
+	if err != nil {
+		return nil, err
+	}
+	st, err := lock(ctx, on, in, book, items, held)
+	if err != nil {
+		return nil, err
+	}
+	st.mine = mine
+	st.recorded = stored(l.now()) // with the locks in hand: it never runs backwards on an account
+	w := st.decide(items)
+	if len(w.transactions) == 0 {
+		return nil, nil
+	}
+	return w, write(ctx, on, in, book, st, w)
+}
+
 // lock takes the accounts' balances in the order of their codes and reads all that deciding needs, in one round trip.
 // What is read after the locks is read as it stands with them held (READ COMMITTED: a view per statement).
-func lock(ctx context.Context, tx pgx.Tx, book string, items []item) (*state, error) {
-	codes, references := wanted(items)
-	st := &state{accounts: make(map[string]*account, len(codes)), known: make(map[string]*entry, len(references))}
+func lock(ctx context.Context, on sender, in frame, book string, items []item, held map[string][]Posting) (*state, error) {
+	want := wanted(items, held)
+	st := &state{accounts: make(map[string]*account, len(want.codes)), known: make(map[string]*entry, len(want.references))}
 	batch := &pgx.Batch{}
+	if in.begin != "" {
+		batch.Queue(in.begin)
+	}
 	batch.Queue(sqlPin).QueryRow(func(row pgx.Row) error { return checkIsolation(row) })
-	batch.Queue(sqlLockBalances, book, codes).Query(st.scanBalances)
-	batch.Queue(sqlReadDefinitions, book, codes).Query(st.scanDefinitions)
-	batch.Queue(sqlReadReferences, book, references).Query(st.scanReferences)
+	batch.Queue(sqlLockBalances, book, want.codes).Query(st.scanBalances)
+	batch.Queue(sqlReadDefinitions, book, want.codes).Query(st.scanDefinitions)
+	batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)
+	if len(want.holds) > 0 {
+		batch.Queue(sqlReadResolutions, book, want.holds).Query(st.scanResolutions)
+	}
 	batch.Queue(sqlReadClosedThrough, book).Query(st.scanClosedThrough)
 	batch.Queue(sqlReserve, len(items)).QueryRow(func(row pgx.Row) error { return row.Scan(&st.ids) })
 	batch.Queue(sqlUnpin)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fault("lock and read book "+book, err)
 	}
 	slices.Sort(st.ids)
 	if len(st.known) == 0 {
 		return st, nil
 	}
-	return st, st.readPostings(ctx, tx, book)
+	return st, st.readPostings(ctx, on, book)
 }
 
-// wanted gives each account once, sorted, and each reference once.
-func wanted(items []item) (codes, references []string) {
+// wants is what a batch names, each once and in order.
+type wants struct {
+	codes      []string // accounts
+	references []string // its own, and those of the transactions it names
+	holds      []string // references of holds to be resolved
+}
+
+func wanted(items []item, held map[string][]Posting) wants {
+	w := wants{references: make([]string, 0, len(items))}
 	seen := make(map[string]struct{}, 2*len(items))
-	references = make([]string, 0, len(items))
 	for _, it := range items {
-		references = append(references, it.tx.Reference)
-		for _, p := range it.tx.Postings {
+		w.references = append(w.references, it.tx.Reference)
+		postings := it.tx.Postings
+		if it.tx.Of != "" {
+			w.references = append(w.references, it.tx.Of)
+		}
+		if it.tx.resolves() {
+			w.holds = append(w.holds, it.tx.Of)
+			postings = held[it.tx.Of]
+		}
+		for _, p := range postings {
 			seen[p.Debit], seen[p.Credit] = struct{}{}, struct{}{}
 		}
 	}
-	codes = make([]string, 0, len(seen))
+	w.codes = make([]string, 0, len(seen))
 	for code := range seen {
-		codes = append(codes, strings.ToValidUTF8(strings.ReplaceAll(code, "\x00", "?"), "?"))
+		w.codes = append(w.codes, strings.ToValidUTF8(strings.ReplaceAll(code, "\x00", "?"), "?"))
 	}
-	slices.Sort(codes)
-	slices.Sort(references)
-	return slices.Compact(codes), slices.Compact(references)
+	for _, list := range []*[]string{&w.codes, &w.references, &w.holds} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return w
 }
 
 func checkIsolation(row pgx.Row) error {
@@ -126,20 +192,34 @@ func checkIsolation(row pgx.Row) error {
 	return nil
 }
 
-// write adds the accepted transactions in one round trip. The savepoint keeps the caller's transaction usable when a
-// reference turns out to be taken.
-func write(ctx context.Context, tx pgx.Tx, book string, st *state, w *writes) error {
+// write adds the accepted transactions in one round trip.
+func write(ctx context.Context, on sender, in frame, book string, st *state, w *writes) error {
 	batch := &pgx.Batch{}
-	batch.Queue(`SAVEPOINT ledger_write`)
+	if in.save != "" {
+		batch.Queue(in.save)
+	}
 	slices.SortFunc(w.transactions, func(a, b *entry) int { return strings.Compare(a.tx.Reference, b.tx.Reference) })
 	if err := w.queueTransactions(batch, book, st); err != nil {
 		return err
 	}
-	w.queuePostings(batch, book, st)
+	if len(w.postings) > 0 {
+		w.queuePostings(batch, book, st)
+	}
+	if len(w.pending) > 0 {
+		w.queuePending(batch, book)
+	}
 	st.queueBalances(batch, book)
-	batch.Queue(`RELEASE SAVEPOINT ledger_write`)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	batch.Queue(in.end).Exec(ended)
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("write to book "+book, err)
+	}
+	return nil
+}
+
+// ended makes sure that a COMMIT was one: PostgreSQL answers ROLLBACK for a transaction that had failed.
+func ended(tag pgconn.CommandTag) error {
+	if tag.String() == "ROLLBACK" {
+		return errors.New("PostgreSQL rolled the transaction back")
 	}
 	return nil
 }

@@ -15,7 +15,9 @@ type state struct {
 	known         map[string]*entry // by reference
 	closedThrough time.Time
 	recorded      time.Time
-	ids           []int64 // reserved, rising
+	ids           []int64        // reserved, rising
+	mine          map[int64]bool // ids that earlier attempts of this call may have written
+	moves         []move         // of the transaction under way
 }
 
 // account is an account's definition and totals.
@@ -37,6 +39,8 @@ type entry struct {
 	id        int64
 	effective time.Time
 	tx        *Transaction
+	of        int64 // id of the transaction that tx.Of names
+	resolved  bool  // of a hold
 }
 
 func (s *state) scanBalances(rows pgx.Rows) error {
@@ -65,7 +69,12 @@ func (s *state) scanReferences(rows pgx.Rows) error {
 	for rows.Next() {
 		e := &entry{tx: &Transaction{}}
 		var metadata []byte
-		err := rows.Scan(&e.id, &e.tx.Reference, &e.tx.Kind, &e.tx.Occurred, &e.tx.Day, &e.effective, &e.tx.Link, &metadata)
+		var expires *time.Time
+		err := rows.Scan(&e.id, &e.tx.Reference, &e.tx.Kind, &e.tx.Occurred, &e.tx.Day, &e.effective, &e.tx.Link, &metadata,
+			&e.tx.Phase, &e.tx.Of, &expires)
+		if expires != nil {
+			e.tx.Expires = *expires
+		}
 		if err == nil && metadata != nil {
 			err = json.Unmarshal(metadata, &e.tx.Metadata)
 		}
@@ -88,18 +97,19 @@ func (s *state) scanClosedThrough(rows pgx.Rows) error {
 	return err
 }
 
-// readPostings completes the transactions found by reference, so that a repeated one can be compared.
-func (s *state) readPostings(ctx context.Context, tx pgx.Tx, book string) error {
+// readPostings completes the transactions found by reference, so that a repeated one can be compared and a hold resolved.
+func (s *state) readPostings(ctx context.Context, on sender, book string) error {
 	byID := make(map[int64]*Transaction, len(s.known))
-	ids := make([]int64, 0, len(s.known))
+	var posted, held []int64
 	for _, e := range s.known {
 		byID[e.id] = e.tx
-		ids = append(ids, e.id)
+		if e.tx.Phase == Hold {
+			held = append(held, e.id)
+		} else {
+			posted = append(posted, e.id)
+		}
 	}
-	slices.Sort(ids)
-	batch := &pgx.Batch{}
-	batch.Queue(sqlPin)
-	batch.Queue(sqlReadPostings, book, ids).Query(func(rows pgx.Rows) error {
+	scan := func(rows pgx.Rows) error {
 		var id int64
 		var p Posting
 		_, err := pgx.ForEachRow(rows, []any{&id, &p.Debit, &p.Credit, &p.Amount, &p.Currency}, func() error {
@@ -107,9 +117,15 @@ func (s *state) readPostings(ctx context.Context, tx pgx.Tx, book string) error 
 			return nil
 		})
 		return err
-	})
+	}
+	slices.Sort(posted)
+	slices.Sort(held)
+	batch := &pgx.Batch{}
+	batch.Queue(sqlPin)
+	batch.Queue(sqlReadPostings, book, posted).Query(scan)
+	batch.Queue(sqlReadPending, book, held).Query(scan)
 	batch.Queue(sqlUnpin)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("read what a reference stands for", err)
 	}
 	return nil
@@ -146,10 +162,12 @@ CROSS JOIN LATERAL (
 ) a`
 
 	sqlReadReferences = `
-SELECT t.id, t.reference, t.kind, t.occurred, t.asked_day, t.effective_day, t.link, t.metadata
+SELECT t.id, t.reference, t.kind, t.occurred, t.asked_day, t.effective_day, t.link, t.metadata,
+       CASE t.phase WHEN 'post' THEN '' ELSE t.phase END,
+       coalesce((SELECT o.reference FROM ledger.transactions o WHERE o.book = $1 AND o.id = t.of_id), ''), t.expires
 FROM unnest($2::text[]) AS w (reference)
 CROSS JOIN LATERAL (
-    SELECT id, reference, kind, occurred, asked_day, effective_day, link, metadata
+    SELECT id, reference, kind, occurred, asked_day, effective_day, link, metadata, phase, of_id, expires
     FROM ledger.transactions WHERE book = $1 AND reference = w.reference OFFSET 0
 ) t`
 
@@ -163,5 +181,13 @@ FROM unnest($2::bigint[]) AS w (id)
 CROSS JOIN LATERAL (
     SELECT transaction_id, debit_account, credit_account, amount, currency
     FROM ledger.postings WHERE book = $1 AND transaction_id = w.id ORDER BY line OFFSET 0
+) p`
+
+	sqlReadPending = `
+SELECT p.transaction_id, p.debit_account, p.credit_account, p.amount, p.currency
+FROM unnest($2::bigint[]) AS w (id)
+CROSS JOIN LATERAL (
+    SELECT transaction_id, debit_account, credit_account, amount, currency
+    FROM ledger.pending WHERE book = $1 AND transaction_id = w.id ORDER BY line OFFSET 0
 ) p`
 )

@@ -60,11 +60,11 @@ type Transaction struct {
 	Occurred time.Time
 	// Day is the business day of the occurrence, at 00:00 UTC. It is the effective day while it is open in the book;
 	// otherwise the day after the last closed one is.
-	Day      time.Time
+	Day time.Time
 	// FixedDay refuses the transaction with PeriodClosed where Day is closed, instead of entering it on another day.
 	FixedDay bool
-	// Postings move the amounts. A capture without any takes the hold in full; with some, each is a posting of the hold
-	// with an amount not above it, and what they leave out is released. A void has none.
+	// Postings move the amounts. A capture without any takes the hold in full; with some, they take no more between two
+	// accounts than the hold has set aside between them, and the rest is released. A void has none.
 	Postings []Posting
 	Phase    Phase
 	// Of is the reference of the hold that a Capture or Void resolves. On a Post it is that of the posted transaction

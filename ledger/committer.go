@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// attempts is how often a posting is repeated that PostgreSQL gave up for the sake of another.
+	attempts = 8
+	// patience is how long a posting is repeated while the server cannot be reached.
+	patience = 15 * time.Second
+	// longest is how long one attempt may wait for locks and for the disk.
+	longest = 30 * time.Second
+	// mostTransactions and mostPostings bound what shares a commit. One transaction may have as many postings as it may.
+	mostTransactions = 8_000
+	mostPostings     = 20_000
+	// mostQueued is how many postings may wait; whoever comes then waits before the queue.
+	mostQueued = 200_000
+)
+
+// OutcomeUnknownError says that the connection was lost while transactions were being committed and the server could not
+// be asked. They may stand or not: send the same references again.
+type OutcomeUnknownError struct {
+	Book  string
+	Cause error
+}
+
+// Error says what to do.
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("ledger: whether the transactions stand in book %s is not known: send the same references again: %v", e.Book, e.Cause)
+}
+
+// Unwrap gives what was lost.
+func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
+
+// Post writes transactions: each stands or is refused by itself, and its result is at its index. Those of one book are
+// decided in the order given. Callers at the same time share commits; nobody is answered before his is on the disk. Where
+// the queue is full it waits. What was lost on the way is sent again until it is certain; an *OutcomeUnknownError says that
+// this was not possible. After another error, what concerns it is not written. Sending the same references again is always
+// safe. The postings must not be changed before Post returns, nor after an *OutcomeUnknownError.
+func (l *Ledger) Post(ctx context.Context, txs []Transaction) ([]Result, error) {
+	txs = slices.Clone(txs)
+	results := make([]Result, len(txs))
+	byBook := sorted(txs, results)
+	if err := l.submitAll(ctx, byBook); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func (l *Ledger) submitAll(ctx context.Context, byBook map[string][]item) error {
+	var books errgroup.Group
+	for _, book := range booksOf(byBook) {
+		books.Go(func() error {
+			for items := byBook[book]; len(items) > 0; {
+				n := portion(items)
+				if err := l.submit(ctx, book, items[:n]); err != nil {
+					return err
+				}
+				items = items[n:]
+			}
+			return nil
+		})
+	}
+	return books.Wait()
+}
+
+// portion is how many of the items may share a commit: at least one.
+func portion(items []item) int {
+	postings := 0
+	for i, it := range items {
+		postings += len(it.tx.Postings)
+		if i == mostTransactions || i > 0 && postings > mostPostings {
+			return i
+		}
+	}
+	return len(items)
+}
+
+// committer holds the lanes that have work. A lane's one goroutine ends when its queue is empty.
+type committer struct {
+	mu    sync.Mutex
+	lanes map[string]*lane
+	room  *semaphore.Weighted
+}
+
+// lane is the queue of a book. It takes all that waits at once: to linger for more, or to commit from two sides, gains
+// nothing on a server that is busy.
+type lane struct{ waiting []*call }
+
+// call is what one caller waits for.
+type call struct {
+	items  []item
+	weight int64
+	done   chan error
+}
+
+func newCommitter() *committer {
+	return &committer{lanes: make(map[string]*lane), room: semaphore.NewWeighted(mostQueued)}
+}
+
+// submit waits until the items are on the disk or refused.
+func (l *Ledger) submit(ctx context.Context, book string, items []item) error {
+	c := &call{items: items, weight: weigh(items), done: make(chan error, 1)}
+	if err := l.queue.room.Acquire(ctx, c.weight); err != nil {
+		return fmt.Errorf("ledger: waiting before the queue of book %s: %w", book, err)
+	}
+	l.enqueue(book, c)
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		if l.queue.withdraw(book, c) {
+			return fmt.Errorf("ledger: waiting in the queue of book %s: %w", book, ctx.Err())
+		}
+		return &OutcomeUnknownError{book, ctx.Err()}
+	}
+}
+
+func weigh(items []item) int64 {
+	n := int64(len(items))
+	for _, it := range items {
+		n += int64(len(it.tx.Postings))
+	}
+	return min(n, mostQueued)
+}
+
+func (l *Ledger) enqueue(book string, c *call) {
+	q := l.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at := q.lanes[book]; at != nil {
+		at.waiting = append(at.waiting, c)
+		return
+	}
+	at := &lane{waiting: []*call{c}}
+	q.lanes[book] = at
+	go l.drain(book, at)
+}
+
+// withdraw takes a call back that nobody has begun.
+func (q *committer) withdraw(book string, c *call) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	at := q.lanes[book]
+	if at == nil {
+		return false
+	}
+	i := slices.Index(at.waiting, c)
+	if i < 0 {
+		return false
+	}
+	at.waiting = slices.Delete(at.waiting, i, i+1)
+	q.room.Release(c.weight)
+	return true
+}
+
+func (l *Ledger) drain(book string, at *lane) {
+	for {
+		calls := l.queue.take(book, at)
+		if len(calls) == 0 {
+			return
+		}
+		l.commit(book, calls)
+	}
+}
+
+// take gives the calls that share the next commit, and gives the lane up when there are none.
+func (q *committer) take(book string, at *lane) []*call {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, transactions, postings := 0, 0, 0
+	for _, c := range at.waiting {
+		transactions += len(c.items)
+		postings += int(c.weight) - len(c.items)
+		if n > 0 && (transactions > mostTransactions || postings > mostPostings) {
+			break
+		}
+		n++
+	}
+	calls := slices.Clone(at.waiting[:n])
+	at.waiting = slices.Delete(at.waiting, 0, n)
+	if n == 0 {
+		delete(q.lanes, book)
+	}
+	return calls
+}
+
+// commit posts the calls together. Where the server refuses the whole for something that one of them holds, each is posted
+// by itself: a fault concerns the one that brought it.
+func (l *Ledger) commit(book string, calls []*call) {
+	var items []item
+	for _, c := range calls {
+		items = append(items, c.items...)
+	}
+	err := l.postAgain(book, items)
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused && len(calls) > 1 {
+		for _, c := range calls {
+			l.commit(book, []*call{c})
+		}
+		return
+	}
+	for _, c := range calls {
+		c.done <- err
+		l.queue.room.Release(c.weight)
+	}
+}
+
+// postAgain posts in database transactions of its own until it is certain what became of it. To ask whether a commit took
+// place whose answer was lost is to post again: the locks are had only when the lost transaction has ended, and what it
+// wrote is found by its references.
+func (l *Ledger) postAgain(book string, items []item) error {
+	mine := make(map[int64]bool)
+	began := time.Now()
+	unknown := false
+	for try := 1; ; try++ {
+		sent, err := l.postOnce(book, items, mine)
+		if err == nil {
+			return nil
+		}
+		for _, id := range sent {
+			mine[id], unknown = true, true
+		}
+		_, answered := errors.AsType[*pgconn.PgError](err)
+		switch {
+		case answered && !givenUp(err) && !goingDown(err), givenUp(err) && try == attempts, time.Since(began) > patience:
+			if unknown {
+				return &OutcomeUnknownError{book, err}
+			}
+			return err
+		}
+		time.Sleep(pause(try))
+	}
+}
+
+// pause grows from a moment, in which the other side of a deadlock ends, to as long as a server takes to come back.
+func pause(try int) time.Duration { return min(time.Millisecond<<min(try, 9), 250*time.Millisecond) }
+
+// postOnce gives, with an error, the ids that may have been written all the same.
+func (l *Ledger) postOnce(book string, items []item, mine map[int64]bool) (sent []int64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fault("connect", err)
+	}
+	defer conn.Release()
+	w, err := l.postBook(ctx, conn, inOwn, book, items, mine)
+	if err == nil && w != nil {
+		return nil, nil
+	}
+	if !conn.Conn().IsClosed() {
+		_, _ = conn.Exec(ctx, `ROLLBACK`) // a connection that fails here is thrown away by the pool
+		return nil, err
+	}
+	if w != nil {
+		for _, e := range w.transactions {
+			sent = append(sent, e.id)
+		}
+	}
+	return sent, err
+}
+
+// givenUp reports that PostgreSQL rolled the whole transaction back so that another could go on, or so that a reference
+// that another has just taken can be seen.
+func givenUp(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01") || referenceTaken(err)
+}
+
+// goingDown reports that the server ends or is not yet up.
+func goingDown(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03")
+}
