@@ -220,7 +220,8 @@ func (l *Ledger) commit(book string, calls []*call) {
 // wrote is found by its references.
 func (l *Ledger) postAgain(book string, items []item) error {
 	mine := make(map[int64]bool)
-	began := time.Now()
+	patient, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	unknown := false
 	for try := 1; ; try++ {
 		sent, err := l.postOnce(book, items, mine)
@@ -232,7 +233,7 @@ func (l *Ledger) postAgain(book string, items []item) error {
 		}
 		_, answered := errors.AsType[*pgconn.PgError](err)
 		switch {
-		case answered && !givenUp(err) && !goingDown(err), givenUp(err) && try == attempts, time.Since(began) > patience:
+		case answered && !givenUp(err) && !goingDown(err), givenUp(err) && try == attempts, patient.Err() != nil:
 			if unknown {
 				return &OutcomeUnknownError{book, err}
 			}
