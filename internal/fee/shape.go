@@ -20,6 +20,7 @@ const (
 	maxNesting   = 64
 	maxKeys      = 200 // of one mapping
 	maxInputs    = 200
+	maxText      = 8 << 10 // bytes: a label stands in every step that names its input
 )
 
 // parse makes the tree of a text whose shape is that of a schedule. One that was
@@ -112,8 +113,11 @@ func (s *shape) enter(column, keys int) {
 // misread says why a text cannot be what its author meant. The lexer takes a bracket too many for a part of the text
 // before it, and a name would then end in it.
 func misread(t *token.Token) string {
-	if strings.ContainsFunc(t.Value, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Bidi_Control) }) {
+	if strings.ContainsFunc(t.Value, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }) {
 		return fmt.Sprintf("%.80q holds a line break or another character that cannot be seen", t.Value)
+	}
+	if len(t.Value) > maxText {
+		return fmt.Sprintf("%.80q… has %d bytes, a text has at most %d", t.Value, len(t.Value), maxText)
 	}
 	if t.Type == token.StringType && !balanced(t.Value) {
 		return fmt.Sprintf("%.80q has a bracket too many or too few: a text that is meant so stands in quotes", t.Value)

@@ -28,6 +28,9 @@ func TestATextOfNoSchedulesShapeIsRefused(t *testing.T) {
 		{"keys between brackets", flow, "1: a mapping has more than 200 keys"},
 		{"documents", strings.Repeat("---\na\n", 40_000), "3: a file holds exactly one YAML document"},
 		{"keys with a question mark", strings.Repeat("? a\n", 40_000), "1: a key is written before a colon, without `?`"},
+		{"a text", "a: " + strings.Repeat("long ", 2000), `1: "` + strings.Repeat("long ", 16) + `"… has 9999 bytes, a text has at most 8192`},
+		{"a text of two directions", "a: fee \u202eeef", `1: "fee \u202eeef" holds a line break or another character that cannot be seen`},
+		{"a text with nothing in it", "a: fe\u200be", `1: "fe\u200be" holds a line break or another character that cannot be seen`},
 		{"anchors", "a: " + strings.Repeat("&a ", 40_000), "1: tags, anchors, aliases and merge keys are not allowed in a schedule"},
 	} {
 		_, err := fee.Compile(fee.Documents{"toll.yaml": []byte(c.text), "parameters/vat.yaml": []byte(soundParameter)})

@@ -161,7 +161,7 @@ func (l *language) amount(text quoted) (*amount, error) {
 	if plain := (plainly{l, checked}).number(checked.Expr()); plain != nil {
 		a.plain, a.program, a.how = plain, nil, amountPlain
 	}
-	a.working, err = l.working(checked, checked.Expr())
+	a.working, err = l.toldOf(checked)
 	return a, err
 }
 

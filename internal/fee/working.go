@@ -24,6 +24,25 @@ type working struct {
 
 var signs = map[string]string{operators.Add: " + ", operators.Subtract: " − ", operators.Multiply: " × "}
 
+// maxTold is how many values the working of one expression may name: nobody follows more, and they are said with each case.
+const maxTold = 20
+
+// toldOf gives the working of an expression, nil where it is too long to be told.
+func (l *language) toldOf(checked *ast.AST) (*working, error) {
+	w, err := l.working(checked, checked.Expr())
+	if err != nil || w.named() > maxTold {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *working) named() int {
+	if w.sign == "" {
+		return max(1, len(w.from))
+	}
+	return w.left.named() + w.right.named()
+}
+
 // working takes a checked expression apart. A choice, a quotient and all else without such a form is a single value.
 func (l *language) working(checked *ast.AST, e ast.Expr) (*working, error) {
 	if e.Kind() != ast.CallKind {
@@ -154,22 +173,26 @@ func (w *working) singleText(r *run) (Text, error) {
 		return said("%s (%s)", "%s (%s)", share(n).both(), t.called(w.slot)), nil
 	case w.slot != none:
 		return said("%s (%s)", "%s (%s)", figure(n).both(), t.called(w.slot)), nil
-	case len(w.from) == 0: // a constant
+	}
+	out, between := figure(n).both(), Text{" (theo ", " (by "}
+	for _, slot := range w.from {
+		if r.had(slot) {
+			out = said("%s%s%s %s", "%s%s%s %s", out, between, t.called(slot), figure(r.slots[slot].dec).both())
+			between = Text{"; ", "; "}
+		}
+	}
+	if between.En != "; " { // a constant, or a choice of constants
 		return share(n).both(), nil
 	}
-	out := figure(n).both()
-	for i, slot := range w.from {
-		v, err := r.value(slot)
-		if err != nil {
-			return Text{}, err
-		}
-		between := Text{"; ", "; "}
-		if i == 0 {
-			between = Text{" (theo ", " (by "}
-		}
-		out = said("%s%s%s %s", "%s%s%s %s", out, between, t.called(slot), figure(v.dec).both())
-	}
 	return said("%s)", "%s)", out), nil
+}
+
+// had reports whether a value was there for the line at work. The side of a choice that was not taken may name an input that
+// was not sent, or a parameter that is not on file: telling how must not ask for it.
+func (r *run) had(slot int) bool {
+	use := slot - len(r.tariff.inputs)
+	ofParameter := use >= 0 && use < len(r.tariff.uses)
+	return r.slots[slot].set && (!ofParameter || r.used&(1<<use) != 0)
 }
 
 // called gives the words for a variable: an input's label, a parameter's name, a component's label.

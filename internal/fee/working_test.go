@@ -19,6 +19,8 @@ func TestAnExpressionSaysItsFactors(t *testing.T) {
 		{"a sum that is taken away", `fixed: 'paid - (dec("2") + dec(n))'`, "100 (paid) − (2 + 3 (Số lượng)) = 95", "100 (paid) − (2 + 3 (Number)) = 95"},
 		{"a product in a sum", `fixed: 'paid * dec("2") + dec("1")'`, "100 (paid) × 2 + 1 = 201", "100 (paid) × 2 + 1 = 201"},
 		{"a choice", `fixed: 'paid * dec(n > 2 ? n - 1 : 9)'`, "100 (paid) × 2 (theo Số lượng 3) = 200", "100 (paid) × 2 (by Number 3) = 200"},
+		{"a choice of constants", `fixed: 'paid * (province == "Hue" ? dec("2") : dec("3"))'`, "100 (paid) × 3 = 300", "100 (paid) × 3 = 300"},
+		{"a rate over the whole", `percentage: {rate: 'rate * dec("15")', of: paid, rounding: up}`, "12% (Mức thu) × 15 = 1,8", "12% (Rates) × 15 = 1.8"},
 		{"a rate", `percentage: {rate: 'rate * dec("0.5")', of: paid, rounding: up}`, "12% (Mức thu) × 50% = 6%", "12% (Rates) × 50% = 6%"},
 		{"a most that decides", `percentage: {rate: "1", of: paid, max: 'dec(n) * dec("2")', rounding: up}`, "3 (Số lượng) × 2 = 6", "3 (Number) × 2 = 6"},
 		{"a cap that decides", `percentage: {rate: "1", of: paid, cap: {at: 'dec(n) * dec("2")', code: cap}, rounding: up}`, "3 (Số lượng) × 2 = 6", "3 (Number) × 2 = 6"},
@@ -40,6 +42,33 @@ func TestAnExpressionSaysItsFactors(t *testing.T) {
 	}
 	if _, en := told(mustAsk(t, load(t), "traffic_fine", "2025-06-12", `{"fine": 5000000, "deadline": "2025-06-01"}`)); strings.Contains(en, "+") {
 		t.Errorf("a fine that was not charged is added: %s", en)
+	}
+}
+
+// TestTellingHowAsksForNothing: the side of a choice that does not decide needs neither an input nor a parameter on file, and
+// names neither.
+func TestTellingHowAsksForNothing(t *testing.T) {
+	const inputs = `- {name: paid, type: decimal, default: "100"}
+- {name: extra, type: decimal}` + province
+	for _, c := range []struct{ name, rule, inputs, en string }{
+		{"an input that was not sent", `fixed: 'paid + (given(extra) ? extra : dec("7"))'`, `{}`, "100 (paid) + 7 = 107"},
+		{"one that was", `fixed: 'paid + (given(extra) ? extra : dec("7"))'`, `{"extra": 9}`, "100 (paid) + 9 (by extra 9) = 109"},
+		{"a parameter that is not on file", `fixed: 'paid * (province == "Vinh" ? dec("2") : rate)'`, `{"province": "Vinh"}`, "100 (paid) × 2 = 200"},
+	} {
+		q := mustAsk(t, one(t, inputs, ruled("code: fee", c.rule)), "thing", "2025-07-25", c.inputs)
+		if _, en := told(q); !strings.Contains(en, "\n"+c.en+"\n") || strings.Contains(en, "Rates") {
+			t.Errorf("%s: %s", c.name, en)
+		}
+	}
+}
+
+// TestALongExpressionIsNotTold: the steps of a bill are read by people, and are kept with it.
+func TestALongExpressionIsNotTold(t *testing.T) {
+	for n, want := range map[int]bool{20: true, 21: false, 200: false} {
+		q := mustAsk(t, one(t, `- {name: paid, type: decimal, default: "100"}`+province, ruled("code: fee", "fixed: "+strings.Repeat("paid + ", n-1)+"paid")), "thing", "2025-07-25", `{}`)
+		if _, en := told(q); strings.Contains(en, "(paid) + 100") != want {
+			t.Errorf("%d values: %s", n, en)
+		}
 	}
 }
 
