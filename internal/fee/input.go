@@ -43,7 +43,7 @@ const (
 
 func (l *loader) input(doc inputDoc, at string) input {
 	in := input{
-		name: doc.Name, label: doc.Label, kind: kindNames[doc.Type], required: doc.Required, presetBy: none, paymentDay: doc.PaymentDay,
+		name: doc.Name, label: names(l.label(doc.Label, at+".label")), kind: kindNames[doc.Type], required: doc.Required, presetBy: none, paymentDay: doc.PaymentDay,
 		places: doc.Places, allowed: doc.Values, spellings: append([]string{doc.Name}, doc.Aliases...),
 	}
 	l.needIf(!identifier(doc.Name), at+".name", "an input needs a name of small letters, digits and _; %q is none", doc.Name)
@@ -275,6 +275,16 @@ func (t *tariff) fillDefaults(on calendar.Date, slots []value) error {
 			v.given = false
 		case in.required:
 			return invalid(in.name, said("cần có", "is required"))
+		}
+	}
+	return nil
+}
+
+// checkDays refuses a case by the law of a day to come, which nobody knows.
+func (t *tariff) checkDays(r *run) error {
+	for _, slot := range t.choosing {
+		if v := &r.slots[slot]; v.set && v.date.After(r.on) {
+			return invalid(t.inputs[slot].name, said("không được sau ngày của báo giá", "must not lie after the quote's date"))
 		}
 	}
 	return nil

@@ -175,7 +175,10 @@ func (p plainly) compared(sign string, left, right ast.Expr) yesNo {
 // date is a date variable or constant, nil for anything else.
 func (p plainly) date(e ast.Expr) func(r *run) (calendar.Date, error) {
 	if e.Kind() == ast.IdentKind && e.AsIdent() == requestDay {
-		return func(r *run) (calendar.Date, error) { return r.on, nil }
+		return func(r *run) (calendar.Date, error) {
+			r.today = true
+			return r.on, nil
+		}
 	}
 	if slot, ok := p.variable(e, kindDate); ok {
 		return func(r *run) (calendar.Date, error) { return r.date(slot) }

@@ -10,6 +10,9 @@ import (
 	"exchequer/internal/problem"
 )
 
+// lastYear leaves the end of a quote within the years that a date can be written for.
+const lastYear = 9000
+
 // Quote works out what a request costs. Refusals are *problem.Error: NotFound for an unknown service, Invalid (with
 // Field) for inputs, Refused (with Act) where the law gives no certain amount.
 func (s *Schedules) Quote(req Request) (*Quote, error) {
@@ -19,6 +22,9 @@ func (s *Schedules) Quote(req Request) (*Quote, error) {
 	}
 	if req.Date.IsZero() {
 		return nil, invalid("date", said("cần có", "is required"))
+	}
+	if req.Date.Year() > lastYear {
+		return nil, invalid("date", said("không được sau năm %d", "must not lie after the year %d", lastYear))
 	}
 	return t.quote(req)
 }
@@ -39,6 +45,9 @@ func (t *tariff) quote(req Request) (*Quote, error) {
 	if err := t.readInputs(req.Inputs, req.Date, r.slots); err != nil {
 		return nil, err
 	}
+	if err := t.checkDays(r); err != nil {
+		return nil, err
+	}
 	if err := t.checkBounds(r); err != nil {
 		return nil, err
 	}
@@ -51,6 +60,7 @@ func (t *tariff) quote(req Request) (*Quote, error) {
 			return nil, invalid(c.field, c.say)
 		}
 	}
+	r.today = false // a check decides who is quoted, not what: a later day asks it anew
 	for i := range t.components {
 		if err := t.components[i].charge(r); err != nil {
 			return nil, err

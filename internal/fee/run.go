@@ -28,6 +28,7 @@ type run struct {
 	lines   []Line
 	teller
 	until       calendar.Date // the last day on which the quote holds
+	today       bool          // an amount depends on the quote's day itself: it holds on no other
 	provisional bool
 	skipped     bool  // the kind found that the rule does not apply yet
 	sum         int64 // of the component at work
@@ -54,6 +55,9 @@ func (t *tariff) end(r *run) {
 }
 
 func (r *run) quote() (*Quote, error) {
+	if r.today {
+		r.holdsUntil(r.on)
+	}
 	q := &Quote{Service: r.tariff.service, Date: r.on, Provisional: r.provisional, Lines: slices.Clone(r.lines),
 		ScheduleHash: r.tariff.hash, ValidUntil: r.until.AddDays(1).At(0).UTC()}
 	r.hand(q.Lines)
@@ -217,6 +221,7 @@ func (r *run) ResolveName(name string) (any, bool) {
 		return types.Bool(ok && r.slots[slot].given), ok
 	}
 	if name == requestDay {
+		r.today = true
 		return day{r.on}, true
 	}
 	slot, ok := r.tariff.language.slots[name]

@@ -18,6 +18,7 @@ type tariff struct {
 	uses       []use
 	checks     []check
 	components []component
+	choosing   []int // slots of the dates that choose a version or begin a period, but for days of payment
 	examples   []exampleDoc
 	language   *language
 	hash       string
@@ -144,7 +145,22 @@ func (l *loader) tariff(doc *document, parameters map[string]*parameter) *tariff
 	for i := range doc.Components {
 		t.components = append(t.components, l.component(t, &doc.Components[i], i))
 	}
+	t.choosing = t.choosers()
 	return t
+}
+
+// choosers gives the date inputs that choose the law. One that is the day of payment may lie ahead: that is a forecast.
+func (t *tariff) choosers() []int {
+	var out []int
+	for i := range t.inputs {
+		chooses := slices.ContainsFunc(t.uses, func(u use) bool { return u.by == i }) || slices.ContainsFunc(t.components, func(c component) bool {
+			return c.by == i || c.across != nil && c.across.since == i
+		})
+		if chooses && !t.inputs[i].paymentDay {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // earlierDate finds the date an input defaults to among the inputs before it.
