@@ -10,7 +10,7 @@ import (
 // TestChargeOfARule sees to it that a rule's own charge stands on the line, and elsewhere the component's.
 func TestChargeOfARule(t *testing.T) {
 	s := one(t, `- {name: kind, type: enum, values: [vat, other], required: true}
-- {name: province, type: enum, values: [Ha Noi], default: Ha Noi}`, `code: tax
+- {name: province, type: enum, values: [Ha Noi, Hue, Can Tho, Vinh], default: Ha Noi}`, `code: tax
 by: date
 versions:
   - version: V1

@@ -78,11 +78,7 @@ func (l *loader) following(t *tariff, c *component, doc *componentDoc, at string
 	l.needIf(doc.By != "" || len(doc.Versions) > 0 || doc.Across != nil || doc.Elsewhere != "", at,
 		"a component that follows a parameter has no `by`, `versions`, `across` or `elsewhere` of its own")
 	l.needIf(len(doc.Rules) == 0, at, "component %s needs rules", doc.ID)
-	v := version{}
-	for i := range doc.Rules {
-		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], version{}, c.label, fmt.Sprintf("%s.rules[%d]", at, i)))
-	}
-	c.versions = []version{v}
+	c.versions = []version{{rules: l.rules(t, doc.Rules, version{}, c.label, at)}}
 }
 
 func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) version {
@@ -90,10 +86,19 @@ func (l *loader) version(t *tariff, doc *versionDoc, label Text, at string) vers
 	l.wantIf(doc.Act.En == "", at, "it needs its legal basis, `act`")
 	l.needIf((doc.Unknown.En == "") == (len(doc.Rules) == 0), at,
 		"it needs either rules or, in `unknown`, why there is no amount")
-	for i := range doc.Rules {
-		v.rules = append(v.rules, l.rule(t, &doc.Rules[i], v, label, fmt.Sprintf("%s.rules[%d]", at, i)))
-	}
+	v.rules = l.rules(t, doc.Rules, v, label, at)
 	return v
+}
+
+// rules compiles those of a version. One behind a rule that always applies would be read and never used.
+func (l *loader) rules(t *tariff, docs []ruleDoc, v version, label Text, at string) []rule {
+	var out []rule
+	for i := range docs {
+		place := fmt.Sprintf("%s.rules[%d]", at, i)
+		l.wantIf(i > 0 && len(docs[i-1].Is) == 0 && docs[i-1].When == "", place, "the rule before has neither `is` nor `when`: this one never applies")
+		out = append(out, l.rule(t, &docs[i], v, label, place))
+	}
+	return out
 }
 
 // rule compiles a rule of a version; act, evidence and label are the version's and the component's where it has none.

@@ -1,8 +1,10 @@
 package fee
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,9 +30,10 @@ const requestDay = "date"
 
 // language is CEL as one schedule sees it: its variables, decimals, dates, and no loops.
 type language struct {
-	env   *cel.Env
-	slots map[string]int
-	kinds []valueKind
+	env    *cel.Env
+	slots  map[string]int
+	kinds  []valueKind
+	values [][]string // that an enum or a set can have
 }
 
 // newLanguage declares the variables. Macros are cleared because comprehensions are the only loops of CEL.
@@ -57,7 +60,7 @@ func newLanguage(variables []variable) (*language, error) {
 	}
 	for i, v := range variables {
 		l.slots[v.name] = i
-		l.kinds = append(l.kinds, v.kind)
+		l.kinds, l.values = append(l.kinds, v.kind), append(l.values, v.values)
 		options = append(options, cel.Variable(v.name, v.kind.celType()), cel.Variable(givenPrefix+v.name, cel.BoolType))
 	}
 	env, err := cel.NewEnv(options...)
@@ -133,7 +136,7 @@ func (l *language) compile(text string, want *cel.Type) (cel.Program, *ast.AST, 
 	if !checked.OutputType().IsExactType(want) {
 		return nil, nil, fmt.Errorf("%s gives a %s where a %s is needed", shown(text), checked.OutputType(), want)
 	}
-	if err := literals(checked.NativeRep()); err != nil {
+	if err := l.literals(checked.NativeRep()); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", shown(text), err)
 	}
 	estimate, err := l.env.EstimateCost(checked, sizes{})
@@ -155,9 +158,9 @@ func shown(text string) string {
 	return strconv.Quote(text)
 }
 
-// literals holds dec(), date() and div() to what can be checked now: a schedule must not wait for a citizen's case to
-// find out that "one" is no number.
-func literals(checked *ast.AST) error {
+// literals holds dec(), date(), div() and the values of inputs to what can be checked now: a schedule must not wait for a
+// citizen's case to find out that "one" is no number, and a misspelt value would let another rule decide it.
+func (l *language) literals(checked *ast.AST) error {
 	var fault error
 	ast.PostOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.CallKind || fault != nil {
@@ -177,9 +180,32 @@ func literals(checked *ast.AST) error {
 			fault = map[string]func(string) error{"dec": isDecimal, "date": isDate}[name](string(s))
 		case "div":
 			fault = scaleAndRounding(args[2], args[3])
+		case operators.Equals, operators.NotEquals:
+			fault = cmp.Or(l.possible(args[0], args[1]), l.possible(args[1], args[0]))
+		case operators.In:
+			if fault = l.possible(args[1], args[0]); args[1].Kind() == ast.ListKind {
+				fault = l.possible(args[0], args[1].AsList().Elements()...)
+			}
 		}
 	}))
 	return fault
+}
+
+// possible holds texts with which an enum or a set is compared to the values that it can have.
+func (l *language) possible(of ast.Expr, texts ...ast.Expr) error {
+	if of.Kind() != ast.IdentKind {
+		return nil
+	}
+	slot, ok := l.slots[of.AsIdent()]
+	if !ok || len(l.values[slot]) == 0 {
+		return nil
+	}
+	for _, e := range texts {
+		if text, constant := literal[types.String](e); constant && !slices.Contains(l.values[slot], string(text)) {
+			return fmt.Errorf("%s is never %q: its values are %s", of.AsIdent(), text, strings.Join(l.values[slot], ", "))
+		}
+	}
+	return nil
 }
 
 func isDecimal(s string) error {

@@ -13,7 +13,7 @@ import (
 // evaluate runs a decimal expression over one decimal x, one int n and one date d; e is an input that was not sent.
 func evaluate(t *testing.T, text string) (decimal.Decimal, error) {
 	t.Helper()
-	l, err := newLanguage([]variable{{"x", kindDecimal}, {"n", kindInt}, {"d", kindDate}, {"e", kindDecimal}})
+	l, err := newLanguage([]variable{{name: "x", kind: kindDecimal}, {name: "n", kind: kindInt}, {name: "d", kind: kindDate}, {name: "e", kind: kindDecimal}})
 	if err != nil {
 		t.Fatal(err)
 	}

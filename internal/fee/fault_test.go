@@ -92,6 +92,10 @@ func TestAScheduleThatCannotBeRead(t *testing.T) {
 		{"no rules for what is followed", sound[strings.LastIndex(sound, "    rules:"):strings.Index(sound, "examples:")], "", "- id: vat", "component vat", "needs rules"},
 		{"a rule without a name", "rule: TRUCKS, ", "", "- {is:", v1, "a rule needs a name"},
 		{"a condition on what is no input", "class: truck", "wheels: 3", "wheels: 3", v1, "is no value of an enum"},
+		{"a condition on a value that is none", `km > dec("1")`, `class == "lorry"`, "class ==", v1, `class is never "lorry": its values are car, truck`},
+		{"the same the other way round", `km > dec("1")`, `'"lorry" != class'`, `"lorry"`, v1, `class is never "lorry"`},
+		{"a list with a value that is none", `km > dec("1")`, `'class in ["truck", "lorry"]'`, "class in", v1, `class is never "lorry"`},
+		{"a rule behind one that always applies", "is: {class: truck}, ", "", "{rule: KM", v1, "this one never applies"},
 		{"a condition too expensive by its size", `km > dec("1")`, strings.Repeat(`km > dec("1") && `, 400) + `km > dec("1")`, "km > dec", v1, "at most 1000 are allowed"},
 		{"an input without a name", "name: axles", "name: 4axles", "4axles", "", "needs a name of small letters"},
 		{"a name twice among inputs", "name: axles", "name: km", "name: km, type: int", "", "is used twice"},
@@ -248,6 +252,14 @@ func TestAParameterThatCannotBeRead(t *testing.T) {
 	if _, err := fee.Load(folder(sound, strings.Replace(soundParameter, `value: "0.10"`, `values: [{keys: [a], value: "0.10"}]`, 1))); err == nil ||
 		!strings.Contains(err.Error(), "parameters/vat.yaml:4: version 10%: `values` and `otherwise` need the parameter's `key`") {
 		t.Errorf("values without a key: got %v", err)
+	}
+	if err := loadThing(rated(), "parameters/rates.yaml", strings.Replace(rates, "Can Tho]", "Can Thoo]", 1)); err == nil ||
+		!strings.Contains(err.Error(), `the parameter rates has a value for "Can Thoo", which is none of the values of province`) {
+		t.Errorf("a key that its input cannot have: got %v", err)
+	}
+	inSet := oneFile(`- {name: parts, type: set, values: [theory, practical]}`+province, ruled("code: fee", `when: '"theories" in parts', exempt: true`))
+	if _, err := fee.Load(inSet); err == nil || !strings.Contains(err.Error(), `parts is never "theories"`) {
+		t.Errorf("what a set cannot hold: got %v", err)
 	}
 	text := strings.Replace(string(rated()["thing.yaml"].Data), ", key: province", "", 1)
 	if err := loadThing(rated(), "thing.yaml", text); err == nil || !strings.Contains(err.Error(), "has a value for each province: name the enum input in `key`") {

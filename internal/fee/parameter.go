@@ -2,7 +2,9 @@ package fee
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +36,17 @@ func (v *parameterVersions) provisional() bool {
 		}
 	}
 	return v.all != nil && v.all.provisional
+}
+
+// keys are those that have a value of their own in some version.
+func (p *parameter) keys() []string {
+	found := map[string]bool{}
+	for _, v := range p.versions {
+		for key := range v.of {
+			found[key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 type parameterValue struct {

@@ -68,7 +68,7 @@ func drawnRun(t *rapid.T, l *language) *run {
 
 // TestPlainExpressionsAreThoseOfCEL: what runs without CEL gives CEL's answers, missing values included.
 func TestPlainExpressionsAreThoseOfCEL(t *testing.T) {
-	l, err := newLanguage([]variable{{"x", kindDecimal}, {"n", kindInt}, {"d", kindDate}, {"e", kindEnum}, {"b", kindBool}})
+	l, err := newLanguage([]variable{{name: "x", kind: kindDecimal}, {name: "n", kind: kindInt}, {name: "d", kind: kindDate}, {name: "e", kind: kindEnum}, {name: "b", kind: kindBool}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func compiled(t *rapid.T, l *language, text string, want *cel.Type) cel.Program 
 }
 
 func TestWhatIsNotPlainStaysWithCEL(t *testing.T) {
-	l, err := newLanguage([]variable{{"x", kindDecimal}, {"n", kindInt}})
+	l, err := newLanguage([]variable{{name: "x", kind: kindDecimal}, {name: "n", kind: kindInt}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -209,7 +209,10 @@ func (l *loader) keySource(t *tariff, u useDoc, p *parameter, at string) int {
 		return none
 	}
 	for i := range t.inputs {
-		if t.inputs[i].name == u.Key && t.inputs[i].kind == kindEnum {
+		if in := &t.inputs[i]; in.name == u.Key && in.kind == kindEnum {
+			for _, key := range p.keys() {
+				l.wantIf(!slices.Contains(in.allowed, key), at, "the parameter %s has a value for %q, which is none of the values of %s", p.name, key, in.name)
+			}
 			return i
 		}
 	}
@@ -221,23 +224,27 @@ func (l *loader) keySource(t *tariff, u useDoc, p *parameter, at string) int {
 func (l *loader) declare(t *tariff, doc *document) bool {
 	var names []variable
 	taken := map[string]bool{}
-	add := func(name string, kind valueKind, at string, i int) {
+	add := func(name string, kind valueKind, values []string, at string, i int) {
 		l.needIf(taken[name], fmt.Sprintf(at, i), "the name %q is used twice among inputs, parameters and components", name)
 		l.needIf(name == requestDay, fmt.Sprintf(at, i), "the name %q is taken: it is the quote's date", name)
-		names, taken[name] = append(names, variable{name, kind}), true
+		names, taken[name] = append(names, variable{name, kind, values}), true
 	}
 	for i := range t.inputs {
 		if t.inputs[i].kind == 0 || !identifier(t.inputs[i].name) {
 			return false // a fault already
 		}
-		add(t.inputs[i].name, t.inputs[i].kind, "inputs[%d].name", i)
+		values := t.inputs[i].allowed
+		if l.accepted { // a comparison that never holds changes no amount of what was accepted
+			values = nil
+		}
+		add(t.inputs[i].name, t.inputs[i].kind, values, "inputs[%d].name", i)
 	}
 	for i, u := range t.uses {
-		add(u.name, kindDecimal, "parameters[%d].name", i)
+		add(u.name, kindDecimal, nil, "parameters[%d].name", i)
 	}
 	for i, c := range doc.Components {
 		l.needIf(!identifier(c.ID), fmt.Sprintf("components[%d].id", i), "a component needs a name of small letters, digits and _ in `id`")
-		add(c.ID, kindDecimal, "components[%d].id", i)
+		add(c.ID, kindDecimal, nil, "components[%d].id", i)
 	}
 	if l.faults.any() {
 		return false

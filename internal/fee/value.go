@@ -47,8 +47,9 @@ func (k valueKind) celType() *cel.Type {
 
 // variable is a name of the language and its type.
 type variable struct {
-	name string
-	kind valueKind
+	name   string
+	kind   valueKind
+	values []string // of an enum or a set; none where an expression is not held to them
 }
 
 // value is what stands in a slot of a run. An int is kept as a decimal too, so that a quantity may be either.
