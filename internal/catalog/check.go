@@ -63,6 +63,9 @@ func (c *Catalog) checkBodies(f *faults) {
 		if first := c.bodies.list[c.bodies.byKey[b.Code][0]]; first.line != one.line {
 			f.add(file, one.line, "code", "line %d is about the same: %s", first.line, b.Code)
 		}
+		if b.Book == booking.House {
+			f.add(file, one.line, "book", "%s is the gateway's own book: no body's money stands in it", b.Book)
+		}
 		c.checkArea(f, one)
 		if b.Successor == "" {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,8 +18,9 @@ import (
 // maxCell is the most characters of a cell.
 const maxCell = 200
 
-// maxFaults is how many faults of a catalogue are told at once.
-const maxFaults = 20
+// maxFaults is how many faults of a catalogue are told at once, mostFaults how many are kept: a table of
+// some thousand rows can have millions.
+const maxFaults, mostFaults = 20, 1000
 
 // Documents are the tables of a catalogue by file name, as CSV: UTF-8, a header row with every column of the table.
 type Documents map[string][]byte
@@ -28,6 +30,9 @@ type faults []string
 
 // add tells a fault by file, line (0: of the file as a whole) and column ("": of the line as a whole).
 func (f *faults) add(file string, line int, column, format string, args ...any) {
+	if len(*f) == mostFaults {
+		return
+	}
 	at := file
 	if line > 0 {
 		at += fmt.Sprintf(" line %d", line)
@@ -43,7 +48,11 @@ func (f faults) err() error {
 	case len(f) == 0:
 		return nil
 	case len(f) > maxFaults:
-		f = append(f[:maxFaults:maxFaults], fmt.Sprintf("and %d more", len(f)-maxFaults))
+		more := "and %d more"
+		if len(f) == mostFaults {
+			more = "and at least %d more"
+		}
+		f = append(f[:maxFaults:maxFaults], fmt.Sprintf(more, len(f)-maxFaults))
 	}
 	return problem.AtField(problem.Invalid, "catalog", "%s", strings.Join(f, "\n"))
 }
@@ -143,8 +152,10 @@ func (r *rows[T]) add(f *faults, line int, order []column[row[T]], cells []strin
 		switch {
 		case r.period == nil:
 			f.add(r.file, line, "", "line %d is about the same: %s", had.line, key)
+			return
 		case r.period(&one.value).overlaps(*r.period(&had.value)):
 			f.add(r.file, line, "from", "line %d is about the same on a same day: %s", had.line, key)
+			return
 		}
 	}
 	r.byKey[key] = append(r.byKey[key], len(r.list))
@@ -162,6 +173,20 @@ func readable(cell string) error {
 		return fmt.Errorf("the text has more than %d characters", maxCell)
 	}
 	return nil
+}
+
+// unseen keeps out of new tables what stands in the text and shows nothing, or shows it in another order: what a second
+// person approves is what he sees.
+func (f *faults) unseen(docs Documents) {
+	hidden := func(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) }
+	for _, file := range slices.Sorted(maps.Keys(docs)) {
+		line := 0
+		for text := range bytes.SplitSeq(bytes.TrimPrefix(docs[file], []byte("\ufeff")), []byte("\n")) {
+			if line++; bytes.ContainsFunc(text, hidden) {
+				f.add(file, line, "", "there is a character in the text that cannot be seen")
+			}
+		}
+	}
 }
 
 // write puts the table as its file into the documents: the same content is the same bytes.

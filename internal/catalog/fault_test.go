@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,9 @@ func TestFaultsAreNamed(t *testing.T) {
 		"no source":            {"books.csv", "A,example,test", "A,example,", "books.csv line 3, column source: give a text"},
 		"body code":            {"bodies.csv", "\nONE", "\nMột", "bodies.csv line 4, column code: give 1 to 64 letters"},
 		"body of no book":      {"bodies.csv", "OLD,AAA", "OLD,ZZZ", "bodies.csv line 2, column book: there is no ZZZ"},
+		"body of the house":    {"bodies.csv", "ONE,BBB", "ONE,000", "bodies.csv line 4, column book: 000 is the gateway's own book"},
+		"turned round":         {"bodies.csv", "Một,One", "Một,One \u202eenO", "bodies.csv line 4: there is a character in the text that cannot be seen"},
+		"of no width":          {"bodies.csv", "Một,One", "Một,O\u200bne", "bodies.csv line 4: there is a character in the text that cannot be seen"},
 		"body twice":           {"bodies.csv", "ONE,BBB,ministry,,central,Một,One,,2020-01-01,", "NEW,BBB,ministry,,central,Một,One,,2019-01-01,2019-12-31", "bodies.csv line 4, column code: line 3 is about the same: NEW"},
 		"kind":                 {"bodies.csv", "ministry", "Ministry", "bodies.csv line 4, column kind: give a name"},
 		"level":                {"bodies.csv", "central", "middle", "bodies.csv line 4, column level: give central, local"},
@@ -129,6 +133,10 @@ func TestManyFaultsAreCut(t *testing.T) {
 	}
 	_, err := catalog.Parse(docs)
 	wants(t, err, problem.Invalid, "\nand 10 more")
+	same := []byte(strings.Repeat("AAA,A,example,test\n", 50_000))
+	docs["books.csv"] = append(slices.Clone(sample["books.csv"]), same...)
+	_, err = catalog.Parse(docs)
+	wants(t, err, problem.Invalid, "\nand at least 980 more")
 }
 
 func FuzzParse(f *testing.F) {

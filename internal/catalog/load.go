@@ -40,6 +40,7 @@ func Included() (Documents, error) {
 // column and reason; no part of a catalogue with a fault is used.
 func Parse(docs Documents) (*Catalog, error) {
 	var f faults
+	f.unseen(docs)
 	c := read(&f, docs)
 	if len(f) == 0 { // a row that could not be read would be missed everywhere it is referred to
 		c.check(&f)

@@ -122,10 +122,13 @@ func dated[T any](period func(*T) *Period, columns ...column[T]) []column[T] {
 		day("until", orNone(isText), func(v *T) *calendar.Date { return &period(v).Until }))
 }
 
+// example marks a row that is made up.
+const example = "example"
+
 // origin are the columns that every table has: how sure the row is, and where it comes from.
 func (t *table[T]) origin() []column[row[T]] {
 	return []column[row[T]]{
-		text("mark", oneOf("read", "recalled", "example"), func(r *row[T]) *string { return &r.mark }),
+		text("mark", oneOf("read", "recalled", example), func(r *row[T]) *string { return &r.mark }),
 		text("source", isText, func(r *row[T]) *string { return &r.source }),
 	}
 }

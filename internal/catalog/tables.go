@@ -184,3 +184,6 @@ var identities = map[string][]string{
 	contractTable.file:   contractTable.identity,
 	collectionTable.file: collectionTable.identity,
 }
+
+// lasting are the tables without days whose rows have money booked under them: once published, none of them goes.
+var lasting = []string{bookTable.file, contractTable.file, collectionTable.file}

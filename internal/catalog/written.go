@@ -13,6 +13,7 @@ import (
 type WrittenRow struct {
 	Key   string // of the columns that make it the only one of its kind, beside its days
 	Dated bool   // it has days; without, it holds on every day
+	Lasts bool   // money is booked under it on days that nothing tells: it cannot be taken away
 	Period
 	Cells []Cell // in the order of the file
 }
@@ -46,6 +47,8 @@ func WrittenRows(file string, text []byte) ([]WrittenRow, error) {
 		for i, text := range cells {
 			r.Cells = append(r.Cells, Cell{lines[0][i], text})
 		}
+		// There is one collection account: the made-up one that comes with the program has to make room for the gateway's own.
+		r.Lasts = slices.Contains(lasting, file) && (file != collectionTable.file || r.Cell("mark") != example)
 		r.From, _ = calendar.ParseDate(r.Cell("from")) // what is no day is refused where the table is read for what it means
 		r.Until, _ = calendar.ParseDate(r.Cell("until"))
 		var key []string

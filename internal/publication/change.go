@@ -87,7 +87,7 @@ func tableEntries(name string, text []byte) ([]entry, error) {
 			}
 		}
 		out = append(out, entry{row: row, Change: Change{
-			Document: name, Of: strings.TrimSuffix(file, ".csv"), Row: strings.Join(cells, ","), From: row.From, To: row.Until,
+			Document: name, Of: strings.TrimSuffix(file, ".csv"), Row: visible(strings.Join(cells, ",")), From: row.From, To: row.Until,
 		}})
 	}
 	return out, err
@@ -149,7 +149,7 @@ func (d difference) change() Change {
 	for _, column := range d.columns() {
 		was, is = append(was, column+" "+d.was.row.Cell(column)), append(is, column+" "+d.is.row.Cell(column))
 	}
-	c.Was, c.Is = strings.Join(was, ", "), strings.Join(is, ", ")
+	c.Was, c.Is = visible(strings.Join(was, ", ")), visible(strings.Join(is, ", "))
 	if c.Kind, c.Since = Corrected, c.From; !d.corrected() {
 		c.Kind, c.Since = Ended, earlierEnd(d.was.To, c.To).AddDays(1)
 	}
@@ -174,7 +174,7 @@ func headChanges(name string, was, is []byte) []Change {
 	of := strings.TrimSuffix(strings.TrimPrefix(file, "parameters/"), ".yaml")
 	var out []Change
 	for _, h := range fee.CompareHeads(file, was, is) {
-		out = append(out, Change{Document: name, Kind: Head, Of: of, Row: h.What, Was: h.Was, Is: h.Is})
+		out = append(out, Change{Document: name, Kind: Head, Of: of, Row: visible(h.What), Was: visible(h.Was), Is: visible(h.Is)})
 	}
 	return out
 }

@@ -128,9 +128,13 @@ func spans(entries []entry) map[thing][]span {
 }
 
 // checkRows tells which rows of the catalogue are taken away though quotes of their days may be out, and no other row of
-// their key has these days. A row that no longer holds gets a last day instead.
+// their key has these days. A row that no longer holds gets a last day instead; a book, a contract or the collection account
+// has none, and stays.
 func checkRows(changed []difference, after []entry, today calendar.Date) (faults []string) {
 	for _, d := range changed {
+		if d.is == nil && d.was.row.Lasts {
+			faults = append(faults, fmt.Sprintf("%s: the row %s is taken away, and money may be booked under it: leave it", d.was.Document, d.was.row.Key))
+		}
 		if d.is != nil || !d.was.row.Dated || !d.was.From.Before(today) {
 			continue
 		}

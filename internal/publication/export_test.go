@@ -5,3 +5,6 @@ func (s *Store) HoldOlder() (release func()) {
 	s.older.turn <- struct{}{}
 	return func() { <-s.older.turn }
 }
+
+// HeadChanges is what a document says outside of its versions, and said otherwise.
+var HeadChanges = headChanges

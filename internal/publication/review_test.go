@@ -241,6 +241,40 @@ func TestCorrectionsOfTheCatalogue(t *testing.T) {
 	wants(t, "a later first day", err, problem.Invalid, "catalog/sub_items.csv: the row 2632 is taken away, and none is left from 2018-01-01 to 2018-12-31")
 }
 
+// TestWhatHasMoneyUnderItStays: a book, a contract and the collection account have no days on which they end.
+func TestWhatHasMoneyUnderItStays(t *testing.T) {
+	docs := lawOf(t, tariff("2020-01-01 100000"))
+	docs["catalog/books.csv"] = append(docs["catalog/books.csv"], "ZZZ,Of nobody,read,test\n"...)
+	accounts := string(docs["catalog/collection_accounts.csv"])
+	for file, c := range map[string]struct{ row, key string }{
+		"catalog/books.csv":     {rowOf(t, string(docs["catalog/books.csv"]), "ZZZ,"), "ZZZ"},
+		"catalog/contracts.csv": {rowOf(t, string(docs["catalog/contracts.csv"]), "vnpay,BCA,"), "vnpay BCA"},
+	} {
+		w := newWorldOf(t, docs)
+		_, err := w.Draft(t.Context(), lan, publication.Documents{file: []byte(strings.Replace(string(docs[file]), c.row+"\n", "", 1))})
+		wants(t, file, err, problem.Invalid, file+": the row "+c.key+" is taken away")
+	}
+	for mark, refused := range map[string]bool{"read": true, "example": false} {
+		docs["catalog/collection_accounts.csv"] = []byte(strings.Replace(accounts, ",example,", ","+mark+",", 1))
+		other := publication.Documents{"catalog/collection_accounts.csv": []byte(strings.Replace(accounts, "1020304050,", "998877,", 1))}
+		_, err := newWorldOf(t, docs).Draft(t.Context(), lan, other)
+		if refused {
+			wants(t, mark, err, problem.Invalid, "the row 1020304050 is taken away")
+		} else if err != nil {
+			t.Errorf("the made-up account cannot be replaced: %v", err)
+		}
+	}
+}
+
+// TestWhatIsPrintedIsSeen: a text that was accepted by milder rules does not turn the line of its change round.
+func TestWhatIsPrintedIsSeen(t *testing.T) {
+	was := strings.Replace(string(tariff("2020-01-01 100000")), "body: ", "body: \u202e", 1)
+	got := publication.HeadChanges("schedules/permit.yaml", []byte(was), tariff("2020-01-01 100000"))
+	if len(got) != 1 || !strings.HasPrefix(got[0].Was, `\u202e`) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func rowOf(t *testing.T, table, begins string) string {
 	t.Helper()
 	for row := range strings.Lines(table) {
