@@ -83,7 +83,7 @@ func AskTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, r Request, at time
 		ON CONFLICT (book, kind, ref) WHERE state = 'pending' DO NOTHING
 		RETURNING id`, r.Book, r.Kind, r.Ref, r.Digest, r.Detail, actor.Name(), at.UTC()).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, problem.New(problem.Conflict, "%s %s already waits for a second person: approve or reject that request first", r.Kind, r.Ref)
+		return 0, r.conflict("đang chờ người thứ hai: hãy phê duyệt hoặc từ chối đề nghị đó trước", "already waits for a second person: approve or reject that request first")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("asking for approval: %w", err)
@@ -109,7 +109,7 @@ func ApproveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Decision, at
 		return Request{}, errSamePerson()
 	}
 	if d.Digest != r.Digest {
-		return Request{}, problem.New(problem.Conflict, "%s %s is no longer what was asked: reject this request and ask again", r.Kind, r.Ref)
+		return Request{}, r.conflict("không còn như khi được đề nghị: hãy từ chối đề nghị này rồi đề nghị lại", "is no longer what was asked: reject this request and ask again")
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE gateway.approval SET state = 'approved', approved_by = $2, decided_at = $3 WHERE id = $1 AND state = 'pending'`,
@@ -170,7 +170,7 @@ func lockPending(ctx context.Context, tx pgx.Tx, actor authn.Actor, id int64) (R
 		return Request{}, err
 	}
 	if r.State != Pending {
-		return Request{}, problem.New(problem.Conflict, "%s %s was %s before: nothing is left to decide", r.Kind, r.Ref, r.State)
+		return Request{}, r.conflict("đã được quyết định trước đó: không còn gì để quyết định", "was "+string(r.State)+" before: nothing is left to decide")
 	}
 	return r, nil
 }
@@ -203,8 +203,15 @@ func writeAudit(ctx context.Context, tx pgx.Tx, actor authn.Actor, action string
 	}}, at)
 }
 
+// conflict refuses what the request's state does not allow.
+func (r Request) conflict(vi, en string) error {
+	name := r.Kind + " " + r.Ref + " "
+	return problem.Both(problem.Conflict, "", name+vi, name+en)
+}
+
 func errSamePerson() error {
-	return problem.New(problem.Forbidden, "you asked for this yourself: another person of the treasury must approve it")
+	return problem.Both(problem.Forbidden, "", "chính bạn đã đề nghị việc này: phải có người khác của kho bạc phê duyệt",
+		"you asked for this yourself: another person of the treasury must approve it")
 }
 
 func errNotTreasury(actor authn.Actor) error {

@@ -16,6 +16,7 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 )
 
@@ -46,7 +47,8 @@ const mostReason = 200
 func (s *Store) Reject(ctx context.Context, actor authn.Actor, id int64, reason string) (Draft, error) {
 	unprintable := strings.ContainsFunc(reason, func(r rune) bool { return !unicode.IsPrint(r) })
 	if strings.TrimSpace(reason) == "" || len(reason) > mostReason || !utf8.ValidString(reason) || unprintable {
-		return Draft{}, problem.AtField(problem.Invalid, "reason", "give the reason in one line of at most %d bytes", mostReason)
+		return Draft{}, problem.Both(problem.Invalid, "reason", fmt.Sprintf("hãy ghi lý do trong một dòng, không quá %d byte", mostReason),
+			fmt.Sprintf("give the reason in one line of at most %d bytes", mostReason))
 	}
 	return s.step(ctx, actor, id, func(ctx context.Context, tx pgx.Tx, actor authn.Actor, d Draft) error {
 		return s.rejectTx(ctx, tx, actor, d, reason)
@@ -119,11 +121,12 @@ func (s *Store) approveTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, d D
 	if d.State != Proposed {
 		return d.errNotOpen()
 	}
-	if actor.Name() == d.DraftedBy {
-		return problem.New(problem.Forbidden, "you made this draft yourself: another person of the treasury must approve it")
+	if actor.Name() == d.DraftedBy || actor.Name() == d.ProposedBy {
+		return both(problem.Forbidden, "chính bạn đã soạn hoặc trình dự thảo này: phải có người khác của kho bạc phê duyệt",
+			"you drafted or proposed this yourself: another person of the treasury must approve it")
 	}
 	if now := s.now(); now.Before(*d.ProposedAt) {
-		return errClock(now, "the proposal of this draft", *d.ProposedAt)
+		return errClock(now, fee.Text{Vi: "việc trình dự thảo này", En: "the proposal of this draft"}, *d.ProposedAt)
 	}
 	digest, err := digestOfDraft(d.Documents)
 	if err != nil {
@@ -169,7 +172,8 @@ func (d Draft) prepareAgain(ctx context.Context, tx pgx.Tx, today calendar.Date)
 	}
 	now, err := asShown(c.changes)
 	if err == nil && (now != shown || !slices.Equal(c.services, d.Services)) {
-		err = problem.New(problem.Conflict, "what draft %d changes is no longer what was shown: draft it again and look at it anew", d.ID)
+		err = both(problem.Conflict, "những gì dự thảo %d thay đổi không còn như đã hiển thị: hãy soạn lại và xem lại",
+			"what draft %d changes is no longer what was shown: draft it again and look at it anew", d.ID)
 	}
 	return c, err
 }

@@ -17,6 +17,7 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/booking"
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 )
@@ -87,10 +88,11 @@ func (s *Store) Draft(ctx context.Context, actor authn.Actor, docs Documents) (D
 		return Draft{}, err
 	}
 	if c.base.revision == 0 {
-		return Draft{}, problem.New(problem.Unavailable, "no law is published here yet, run: exchequer migrate")
+		return Draft{}, errNothingPublished()
 	}
 	if len(c.docs) == 0 {
-		return Draft{}, problem.New(problem.Conflict, "these documents say what is published: there is nothing to change")
+		return Draft{}, both(problem.Conflict, "các văn bản này giống văn bản đang công bố: không có gì để thay đổi",
+			"these documents say what is published: there is nothing to change")
 	}
 	var d Draft
 	err = s.inTurn(ctx, func(tx pgx.Tx) error {
@@ -129,7 +131,8 @@ func (s *Store) openTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, c chan
 		ids[i] = strconv.FormatInt(d.ID, 10)
 	}
 	if len(open) >= maxOpen {
-		return 0, problem.New(problem.Conflict, "you have %d open drafts: reject those that are not needed any more: %s", len(open), strings.Join(ids, ", "))
+		return 0, both(problem.Conflict, "bạn đang có %d dự thảo chưa quyết định: hãy từ chối những dự thảo không còn cần: %s",
+			"you have %d open drafts: reject those that are not needed any more: %s", len(open), strings.Join(ids, ", "))
 	}
 	return 0, nil
 }
@@ -219,7 +222,14 @@ func textsOf(ctx context.Context, q queryer, id int64) (Documents, error) {
 		SELECT d.name, t.content FROM gateway.law_draft_document d JOIN gateway.law_text t ON t.digest = d.digest WHERE d.draft = $1`, id)
 }
 
-func errNoDraft(id int64) error { return problem.New(problem.NotFound, "no draft %d", id) }
+func errNoDraft(id int64) error {
+	return both(problem.NotFound, "không có dự thảo %d", "no draft %d", id)
+}
+
+// both makes a refusal in both languages of the same values.
+func both(code problem.Code, vi, en string, args ...any) *problem.Error {
+	return problem.Both(code, "", fmt.Sprintf(vi, args...), fmt.Sprintf(en, args...))
+}
 
 func (s *Store) readTx(ctx context.Context, tx pgx.Tx, id int64, lock string) (Draft, error) {
 	found, err := s.read(ctx, tx, `WHERE id = $1`+lock, id)
@@ -281,13 +291,13 @@ func writeAudit(ctx context.Context, tx pgx.Tx, actor authn.Actor, action string
 
 // errNotOpen: a draft that is not in the state that the step begins from. It says which step comes next.
 func (d Draft) errNotOpen() error {
-	next := map[State]string{
-		Drafted:   "propose it first, then another person approves it",
-		Proposed:  "another person approves or rejects it",
-		Published: "it is the law already; draft the documents again to change more",
-		Rejected:  "draft the documents again",
-	}
-	return problem.New(problem.Conflict, "draft %d is %s: %s", d.ID, d.State, next[d.State])
+	next := map[State]fee.Text{
+		Drafted:   {Vi: "mới soạn: hãy trình duyệt trước, rồi người khác phê duyệt", En: "drafted: propose it first, then another person approves it"},
+		Proposed:  {Vi: "đã trình duyệt: người khác phê duyệt hoặc từ chối", En: "proposed: another person approves or rejects it"},
+		Published: {Vi: "đã công bố: muốn thay đổi nữa, hãy soạn lại các văn bản", En: "published: it is the law already; draft the documents again to change more"},
+		Rejected:  {Vi: "đã bị từ chối: hãy soạn lại các văn bản", En: "rejected: draft the documents again"},
+	}[d.State]
+	return problem.Both(problem.Conflict, "", fmt.Sprintf("dự thảo %d %s", d.ID, next.Vi), fmt.Sprintf("draft %d is %s", d.ID, next.En))
 }
 
 // checkBase refuses a draft whose documents are no longer those it was to replace: Conflict.
@@ -306,5 +316,6 @@ func (d Draft) checkBase(ctx context.Context, tx pgx.Tx) error {
 	case err != nil:
 		return fmt.Errorf("comparing the draft with what is published: %w", err)
 	}
-	return problem.New(problem.Conflict, "%s was published anew since draft %d was made: draft it again from what is published now", name, d.ID)
+	return both(problem.Conflict, "%s đã được công bố lại sau khi dự thảo %d được soạn: hãy soạn lại từ văn bản đang công bố",
+		"%s was published anew since draft %d was made: draft it again from what is published now", name, d.ID)
 }

@@ -36,7 +36,7 @@ func (s *Store) Current(ctx context.Context) (*Law, error) {
 }
 
 func errNothingPublished() error {
-	return problem.New(problem.Unavailable, "no law is published here yet, run: exchequer migrate")
+	return both(problem.Unavailable, "ở đây chưa công bố quy định nào, hãy chạy: exchequer migrate", "no law is published here yet, run: exchequer migrate")
 }
 
 // KnownAt gives what was known at an instant. At one to come, or just gone, it is what is known so far: an answer is final
@@ -131,7 +131,8 @@ func (s *Store) load(ctx context.Context, e edition) (*Law, error) {
 // errUnreadable: it was read when it was published, so this program reads the language in another way. It is no fault of
 // who asks.
 func (e edition) errUnreadable(err error) error {
-	return problem.New(problem.Unavailable, "this program cannot read the law as published in revision %d, run the one that published it: %v", e.revision, withoutField(err))
+	return both(problem.Unavailable, "chương trình này không đọc được quy định của lần công bố %d, hãy chạy chương trình đã công bố: %v",
+		"this program cannot read the law as published in revision %d, run the one that published it: %v", e.revision, withoutField(err))
 }
 
 // compile makes a law of documents that somebody wants published: it holds its parts against each other and runs every

@@ -12,6 +12,7 @@ import (
 
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 )
 
@@ -80,7 +81,7 @@ func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, dra
 	}
 	e := edition{revision: c.base.revision + 1, since: s.now(), newest: true}
 	if !e.since.After(c.base.since) {
-		return e, errClock(e.since, "the last publication", c.base.since)
+		return e, errClock(e.since, fee.Text{Vi: "lần công bố gần nhất", En: "the last publication"}, c.base.since)
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO gateway.publication (revision, known_since, published_by, draft) VALUES ($1, $2, $3, nullif($4, 0))`,
 		e.revision, e.since, actor.Name(), draft)
@@ -94,9 +95,10 @@ func (s *Store) publishTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, dra
 }
 
 // errClock: what is published at an instant that others have passed would change what was known then.
-func errClock(now time.Time, what string, at time.Time) error {
-	return problem.New(problem.Unavailable, "the clock of this host says %s, and %s was at %s: set the clock right and try again",
-		now.Format(time.RFC3339Nano), what, at.Format(time.RFC3339Nano))
+func errClock(now time.Time, what fee.Text, at time.Time) error {
+	is, was := now.Format(time.RFC3339Nano), at.Format(time.RFC3339Nano)
+	return problem.Both(problem.Unavailable, "", fmt.Sprintf("đồng hồ của máy này chỉ %s, còn %s diễn ra lúc %s: hãy chỉnh đồng hồ rồi thử lại", is, what.Vi, was),
+		fmt.Sprintf("the clock of this host says %s, and %s was at %s: set the clock right and try again", is, what.En, was))
 }
 
 func publishDocumentsTx(ctx context.Context, tx pgx.Tx, e edition, docs Documents) error {

@@ -2,6 +2,7 @@ package publication_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -187,5 +188,11 @@ func wants(t *testing.T, what string, err error, code problem.Code, says string)
 	t.Helper()
 	if problem.CodeOf(err) != code || !strings.Contains(fmt.Sprint(err), says) {
 		t.Errorf("%s: %v (%s); want %s that says %q", what, err, problem.CodeOf(err), code, says)
+	}
+	// What is wrong with a text is told in the words of its language; who may not act at all is told by internal/authn.
+	p, ok := errors.AsType[*problem.Error](err)
+	ours := code == problem.Conflict || code == problem.NotFound || code == problem.Unavailable || says == "yourself"
+	if ok && ours && (p.DetailVi == "" || strings.Contains(p.DetailVi, " draft ")) {
+		t.Errorf("%s: in Vietnamese it says %q", what, p.DetailVi)
 	}
 }
