@@ -36,6 +36,7 @@ func Make(law *publication.Law, r Request) (*Quote, error) {
 	}
 	q := &Quote{Quote: *costs, Procedure: procedure.Code, Currency: money.VND, Inputs: inputs, Budget: []BudgetLine{}, Revision: law.Revision, KnownSince: law.Since.UTC(),
 		Payee: Payee{Body: body.Code, Book: body.Book, Name: fee.Text{Vi: body.NameVI, En: body.NameEN}, Accounts: []Account{}}}
+	q.holdsWithin(procedure.Period)
 	q.holdsWithin(body.Period)
 	s := sharing{law: law, body: body, quote: q}
 	for _, c := range charges(q.Lines) {
