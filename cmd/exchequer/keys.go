@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
 	"time"
 
 	"exchequer/internal/embedded"
+	"exchequer/internal/problem"
 	"exchequer/internal/sign"
 )
 
@@ -24,6 +26,37 @@ type keysRotateCmd struct {
 type rotated struct {
 	Folder    string    `json:"folder"`
 	SignsFrom time.Time `json:"signs_from"`
+}
+
+// noteKeys tells the database which keys this server publishes, now and again until ctx ends.
+func (g *gateway) noteKeys(ctx context.Context) error {
+	t := time.NewTicker(sign.PublishEvery)
+	defer t.Stop()
+	for {
+		if err := g.keys.Note(ctx, g.pool); err != nil && ctx.Err() == nil {
+			g.log.Warn("the signing keys were not noted", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// checkPublished refuses to sign with a key that no server of a shared database publishes: a state folder of one's own has
+// such keys, and nobody could check what they sign. A private database stands in the folder of its keys.
+func (g *gateway) checkPublished(ctx context.Context) error {
+	if readSettings().databaseURL == "" {
+		return nil
+	}
+	published, err := g.keys.Published(ctx, g.pool)
+	if err != nil || published {
+		return err
+	}
+	return problem.Both(problem.Conflict, "--sign",
+		"không máy chủ nào của cơ sở dữ liệu này công bố khóa trong "+g.stateDir+", nên không ai kiểm tra được chữ ký: hãy đặt EXCHEQUER_STATE là thư mục của máy chủ, hoặc hỏi máy chủ (POST /v1/quotes)",
+		"no server of this database publishes the key in "+g.stateDir+", so nobody could check the signature: set EXCHEQUER_STATE to the server's folder, or ask the server (POST /v1/quotes)")
 }
 
 // Run needs no server: the folder is all that the programs share.

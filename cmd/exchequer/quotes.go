@@ -50,6 +50,9 @@ func (c feesQuoteCmd) sign(ctx context.Context, e *environment) error {
 		if why := q.Unsigned(g.clock.Now()); why != (fee.Text{}) {
 			return &problem.Error{Code: problem.Refused, Detail: "the quote is not signed: " + why.En, DetailVi: "không ký báo giá: " + why.Vi}
 		}
+		if err := g.checkPublished(ctx); err != nil {
+			return err
+		}
 		signed, err := q.Sign(g.keys, realm.Issuer, "")
 		if err != nil {
 			return err
@@ -118,6 +121,7 @@ func (c feesVerifyCmd) tell(w io.Writer, v verified) {
 		fmt.Fprintf(w, fee.Text{Vi: vi, En: en}.In(c.Lang)+"\n", args...)
 	}
 	say("%s ngày %s, do %s ký", "%s on %s, signed by %s", q.Service, q.Date, q.Issuer)
+	say("thủ tục %s trên cổng dịch vụ công", "procedure %s of the portal", orDash(q.Procedure))
 	if q.Bill != "" {
 		say("khoản phải nộp %s", "bill %s", q.Bill)
 	}

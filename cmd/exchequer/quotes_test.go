@@ -79,6 +79,7 @@ func TestASignedQuoteIsCheckedAtACounter(t *testing.T) {
 		says   string
 	}{
 		"on its day":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "115,000"},
+		"its procedure":       {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "procedure EX.1004 of the portal"},
 		"an account":          {[]string{good, "--keys", keys, "--at", "2025-06-03"}, 0, "at the State Treasury, EXKBNN"},
 		"another issuer":      {[]string{good, "--keys", keys, "--at", "2025-06-03", "--issuer", "elsewhere"}, 1, "signed by exchequer, not by elsewhere"},
 		"in Vietnamese":       {[]string{good, "--keys", keys, "--at", "2025-06-03", "--lang", "vi"}, 0, "Cục Cảnh sát giao thông"},
@@ -189,6 +190,26 @@ func TestARotatedKeyIsPublishedBeforeItSigns(t *testing.T) {
 	if _, err := keys.Verify(compact, "x"); err != nil || time.Until(made.SignsFrom) < 15*time.Minute || strings.Count(string(after.Public().JSON()), `"kid"`) != 2 {
 		t.Errorf("signs from %s: %v, %s", made.SignsFrom, err, after.Public().JSON())
 	}
+}
+
+// TestAKeyOfOnesOwnSignsNothingOfASharedDatabase: a quote signed with it could be checked by nobody.
+func TestAKeyOfOnesOwnSignsNothingOfASharedDatabase(t *testing.T) {
+	d := newDeskOf(t, "residence_registration", "charge_split")
+	ask := []string{"fees", "quote", "--service", "residence_registration", "--body", "CA-HNI", "--on", today(), "--inputs", `{"action":"permanent","channel":"online"}`, "--sign"}
+	d.says(2, []string{"no server of this database publishes the key in " + d.dir, "EXCHEQUER_STATE"}, ask...)
+	server, err := sign.OpenKeys(filepath.Join(d.dir, keysFolder), time.Now)
+	if err == nil {
+		err = server.Note(t.Context(), d.pool)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, stderr, status := d.run(ask...)
+	if _, err := quote.Open(server, strings.TrimSpace(out)); status != 0 || err != nil {
+		t.Errorf("with the server's key it ended with %d, %v: %s", status, err, stderr)
+	}
+	t.Setenv("EXCHEQUER_STATE", t.TempDir())
+	d.says(2, []string{"--sign: no server"}, ask...)
 }
 
 func TestWhatCannotBeSignedIsRefusedBeforeAnythingStarts(t *testing.T) {

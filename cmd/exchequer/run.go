@@ -117,6 +117,7 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	group.Go(func() error { return g.work(around) })
 	group.Go(func() error { return sims.vnpay.Run(around) })
 	group.Go(func() error { return g.keepClock(around) })
+	group.Go(func() error { return g.noteKeys(around) })
 	group.Go(func() error { return g.forgetKeys(around) })
 
 	bar := newProgress(e.stderr)

@@ -40,6 +40,9 @@ func (c serveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
+		if err := g.keys.Note(ctx, g.pool); err != nil {
+			return err
+		}
 		s, err := listen(c.Listen, g.handler(auth), e.log)
 		if err != nil {
 			return fmt.Errorf("listen on %s (choose another with --listen): %w", c.Listen, err)
@@ -52,9 +55,11 @@ func (c serveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return errors.Join(err, s.close())
 		}
-		err = g.keepClock(ctx)
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return g.keepClock(ctx) })
+		group.Go(func() error { return g.noteKeys(ctx) })
 		<-ctx.Done()
-		return errors.Join(err, s.close())
+		return errors.Join(group.Wait(), s.close())
 	})
 }
 

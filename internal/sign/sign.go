@@ -1,4 +1,5 @@
-// Package sign owns signatures: the program's own keys, their rotation, and what is accepted from others' keys.
+// Package sign owns signatures: the program's own keys, their rotation, which of them the gateway's servers publish, and what
+// is accepted from others' keys.
 //
 // It guarantees that a key signs one message in one way (RFC 6979), that a signature is accepted only with the algorithm
 // its key names (never the message's choice), only from a key that is there to sign, only in the compact form, and that
