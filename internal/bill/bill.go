@@ -68,11 +68,13 @@ func (b Bill) Expired(at time.Time) bool { return b.ReplacedBy != "" || !at.Befo
 
 // Under is the bill as law lets it stand that was published since it was made. Its amount stays what it is, but no longer
 // than the law lets the same quote hold: where another version begins meanwhile, or its body, an account or a budget line
-// ends, the bill ends there too. What that law no longer answers changes nothing.
+// ends, the bill ends there too. What that law no longer answers changes nothing. An account that was corrected since is the
+// one to pay to.
 func (b Bill) Under(law *publication.Law) Bill {
 	if b.State != Open || law.Revision == b.Quote.Revision {
 		return b
 	}
+	b.Quote = b.Quote.PaidBy(law.Catalog)
 	q, err := quote.Make(law, quote.Request{Service: b.Service, Body: b.Body, Date: b.QuoteDate, Inputs: b.Inputs})
 	if err == nil && q.ValidUntil.Before(b.ValidUntil) {
 		b.ValidUntil, b.Quote.ValidUntil = q.ValidUntil, q.ValidUntil

@@ -1,10 +1,13 @@
 package bill_test
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 	"time"
 
 	"exchequer/internal/calendar"
+	"exchequer/internal/catalog"
 	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 	"exchequer/internal/quote/quotetest"
@@ -55,6 +58,28 @@ func TestABillEndsWhereAPublishedVersionBegins(t *testing.T) {
 	next := r.issue(fine("2025-06-05", `{"fine": 900}`))
 	if next.Edition != 2 || next.Amount != 1_800 || r.get(first.Ref).ReplacedBy != next.Ref {
 		t.Errorf("%+v", next)
+	}
+}
+
+// TestAnAccountThatIsCorrectedIsTheOneToPayTo: whoever takes money by the signed bill pays to the accounts in it.
+func TestAnAccountThatIsCorrectedIsTheOneToPayTo(t *testing.T) {
+	r := newRig(t)
+	first := r.issue(fine("2025-06-02", `{"fine": 900}`))
+	const wrong, right = "EX7111LKBNNHNI", "EX7111LKBNNHNI9"
+	tables, err := catalog.Included()
+	r.must(err)
+	tables["accounts.csv"] = bytes.Replace(tables["accounts.csv"], []byte(wrong), []byte(right), 1)
+	corrected := *r.law.known
+	corrected.Revision++
+	corrected.Catalog, err = catalog.Read(tables)
+	r.must(err)
+	r.law.known = &corrected
+	b := r.get(first.Ref)
+	if was, is := first.Quote.Payee.Account("LOCAL").Number, b.Quote.Payee.Account("LOCAL").Number; was != wrong || is != right {
+		t.Errorf("to be paid to %s before and to %s after", was, is)
+	}
+	if b.Amount != 900 || len(b.Quote.Payee.Accounts) != 1 || !slices.Equal(b.Quote.Budget, first.Quote.Budget) || !b.ValidUntil.Equal(first.ValidUntil) {
+		t.Errorf("what else it says changed: %+v", b)
 	}
 }
 

@@ -56,8 +56,8 @@ func TestAQuoteHoldsNoLongerThanWhatItNames(t *testing.T) {
 		edits map[string][]string
 		until string
 	}{
-		"nothing ends": {nil, "2025-07-11"},
-		"the body":     {map[string][]string{"bodies.csv": {"State Treasury of Hanoi,,2009-01-01,,example", "State Treasury of Hanoi," + ends}}, "2025-06-21"},
+		"nothing ends":  {nil, "2025-07-11"},
+		"the body":      {map[string][]string{"bodies.csv": {"State Treasury of Hanoi,,2009-01-01,,example", "State Treasury of Hanoi," + ends}}, "2025-06-21"},
 		"the procedure": {map[string][]string{"procedures.csv": {"Payment of a traffic fine,state_treasury,2018-01-01,,", "Payment of a traffic fine,state_treasury,2018-01-01,2025-06-20,"}}, "2025-06-21"},
 		"the account": {map[string][]string{"accounts.csv": {elsewhere + ",2009-01-01,,example",
 			elsewhere + ends + ",x\n" + strings.Replace(elsewhere, "HNI,EX", "HNI2,EX", 1) + ",2025-06-21,,example"}}, "2025-06-21"},

@@ -175,10 +175,34 @@ func (s *sharing) add(l BudgetLine) error {
 	s.quote.holdsWithin(account.Period)
 	l.Budget, l.Chapter, l.SubItem, l.Area, l.Account = line.Budget, line.Chapter, line.SubItem, line.Area, account.Code
 	s.quote.Budget = append(s.quote.Budget, l)
-	if payee := &s.quote.Payee; payee.Account(account.Code) == (Account{}) {
-		payee.Accounts = append(payee.Accounts, Account{Code: account.Code, Body: account.Body, Kind: account.Kind, Number: account.Number, At: account.At})
-	}
+	s.quote.Payee.add(account)
 	return nil
+}
+
+func (p *Payee) add(a catalog.Account) {
+	if p.Account(a.Code) == (Account{}) {
+		p.Accounts = append(p.Accounts, Account{Code: a.Code, Body: a.Body, Kind: a.Kind, Number: a.Number, At: a.At})
+	}
+}
+
+// PaidBy is the quote with the accounts to which its budget lines go by another catalogue. Where that one has none, it stays
+// as it is.
+func (q Quote) PaidBy(c *catalog.Catalog) Quote {
+	if len(q.Budget) == 0 {
+		return q
+	}
+	lines, payee := slices.Clone(q.Budget), q.Payee
+	payee.Accounts = nil
+	for i := range lines {
+		account, err := c.PayTo(payee.Body, lines[i].Budget, q.Date)
+		if err != nil {
+			return q
+		}
+		lines[i].Account = account.Code
+		payee.add(account)
+	}
+	q.Budget, q.Payee = lines, payee
+	return q
 }
 
 // fault is a mistake of the schedule: no bill may be made of it.
