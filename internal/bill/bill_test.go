@@ -118,6 +118,9 @@ func (r *rig) refuses(q bill.Request, code problem.Code, words string) {
 	if problem.CodeOf(err) != code || !strings.Contains(err.Error(), words) {
 		r.Errorf("wanted %s %q, got %v", code, words, err)
 	}
+	if p, ok := errors.AsType[*problem.Error](err); ok && (p.DetailVi == "" || p.DetailVi == p.Detail) {
+		r.Errorf("%v: in Vietnamese it says %q", err, p.DetailVi)
+	}
 }
 
 func (r *rig) count(sql string, args ...any) (n int) {

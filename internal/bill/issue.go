@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 	"unicode"
@@ -16,6 +17,7 @@ import (
 	"exchequer/internal/authn"
 	"exchequer/internal/calendar"
 	"exchequer/internal/catalog"
+	"exchequer/internal/fee"
 	"exchequer/internal/pg"
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
@@ -38,7 +40,8 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 		return Bill{}, err
 	}
 	if r.Date.After(calendar.DayOf(s.clock.Now())) {
-		return Bill{}, problem.AtField(problem.Invalid, "date", "a bill is for what is owed by now: its date lies ahead")
+		return Bill{}, problem.Both(problem.Invalid, "date", "khoản phải nộp chỉ lập cho điều đã phát sinh: ngày này chưa đến",
+			"a bill is for what is owed by now: its date lies ahead")
 	}
 	if len(bytes.TrimSpace(r.Inputs)) == 0 {
 		r.Inputs = json.RawMessage("{}")
@@ -66,7 +69,8 @@ func (s *Store) Issue(ctx context.Context, actor authn.Actor, r Request) (Bill, 
 func checkText(field, text string) error {
 	n := utf8.RuneCountInString(text)
 	if n == 0 || n > maxText || !utf8.ValidString(text) || slices.ContainsFunc([]rune(text), unicode.IsControl) {
-		return problem.AtField(problem.Invalid, field, "give 1 to %d characters, without control characters", maxText)
+		return problem.Both(problem.Invalid, field, fmt.Sprintf("cần từ 1 đến %d ký tự, không có ký tự điều khiển", maxText),
+			fmt.Sprintf("give 1 to %d characters, without control characters", maxText))
 	}
 	return nil
 }
@@ -113,7 +117,8 @@ func (s *Store) issueTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, r iss
 	case err != nil:
 		return Bill{}, err
 	case had.Ref != "" && b.Expired(r.now):
-		return Bill{}, problem.AtField(problem.Conflict, "date", "what is owed on that day no longer holds: give a later date")
+		return Bill{}, problem.Both(problem.Conflict, "date", "mức của ngày đó không còn giá trị: hãy chọn ngày sau đó",
+			"what is owed on that day no longer holds: give a later date")
 	}
 	return insertTx(ctx, tx, actor, b, had)
 }
@@ -168,17 +173,22 @@ func (r issue) find(ctx context.Context, q querier, at catalog.Body, payer strin
 
 // answer is the bill for a request that repeats the one it was made from; any other request is refused.
 func (b Bill) answer(r issue) (Bill, error) {
+	var why fee.Text
 	switch {
 	case b.madeFrom(r.Request):
 		return b, nil
 	case b.Payer != r.Payer:
-		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill")
+		why = fee.Text{Vi: "số này đã dùng cho khoản phải nộp khác", En: "this number was used for another bill"}
 	case b.ReplacedBy != "":
-		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "bill %s took the place of that of this number", b.ReplacedBy)
+		why = fee.Text{Vi: "khoản phải nộp " + b.ReplacedBy + " đã thay thế khoản của số này", En: "bill " + b.ReplacedBy + " took the place of that of this number"}
 	case b.State == Open && b.Expired(r.now):
-		return Bill{}, problem.AtField(problem.Conflict, "source_ref", "a payment of bill %s of this number is not certain yet: send it again later", b.Ref)
+		why = fee.Text{Vi: "chưa rõ kết quả một lần nộp của khoản " + b.Ref + " mang số này: hãy gửi lại sau",
+			En: "a payment of bill " + b.Ref + " of this number is not certain yet: send it again later"}
+	default:
+		why = fee.Text{Vi: "số này đã dùng cho khoản phải nộp khác, " + b.Ref + " của " + b.Body,
+			En: "this number was used for another bill, " + b.Ref + " of " + b.Body}
 	}
-	return Bill{}, problem.AtField(problem.Conflict, "source_ref", "this number was used for another bill, %s of %s", b.Ref, b.Body)
+	return Bill{}, problem.Both(problem.Conflict, "source_ref", why.Vi, why.En)
 }
 
 func (b Bill) madeFrom(r Request) bool {

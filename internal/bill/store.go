@@ -68,7 +68,7 @@ func maySee(actor authn.Actor, b Bill) bool {
 }
 
 func unknown(ref string) error {
-	return problem.AtField(problem.NotFound, "ref", "no bill has the reference %s", ref)
+	return problem.Both(problem.NotFound, "ref", "không có khoản phải nộp nào mang mã "+ref, "no bill has the reference "+ref)
 }
 
 // LockTx reads and locks bills in (book, ref) order, the order every caller must keep, as they were made: whoever asks

@@ -95,7 +95,7 @@ func Canonical(inputs json.RawMessage) (json.RawMessage, error) {
 	d.UseNumber()
 	var v any
 	if !json.Valid(inputs) || d.Decode(&v) != nil {
-		return nil, problem.AtField(problem.Invalid, "inputs", "give one JSON object")
+		return nil, problem.Both(problem.Invalid, "inputs", "cần một đối tượng JSON", "give one JSON object")
 	}
 	return json.Marshal(v)
 }
