@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"exchequer/internal/embedded"
 	"exchequer/internal/pg/pgtest"
 	"exchequer/internal/story"
 )
@@ -200,6 +201,7 @@ func (i *installation) signs(address string) {
 	if status != 0 || compact != again {
 		i.Errorf("signing ended with %d: %s%s", status, compact, again)
 	}
+	i.signsShared(ask, compact)
 	if _, status := i.run(append(ask[:len(ask)-1], "2025-07-20")...); status != 2 {
 		i.Errorf("signing for a day to come ended with %d", status)
 	}
@@ -210,6 +212,24 @@ func (i *installation) signs(address string) {
 	for at, want := range map[string]int{"2025-06-10": 0, "2025-06-11": 1} { // its deadline: a late charge begins
 		if out, status := i.run("fees", "verify", file, "--keys", address+"/.well-known/jwks.json", "--at", at); status != want {
 			i.Errorf("at the end of %s the check ended with %d: %s", at, status, out)
+		}
+	}
+}
+
+// signsShared asks for the same by the database's address, as beside a server of others: with the running program's keys, and
+// with those of another state folder.
+func (i *installation) signsShared(ask []string, want string) {
+	i.Helper()
+	servers, running := embedded.Running(filepath.Join(i.dir, "state"))
+	if !running {
+		i.Error("the addresses of the running program are not there")
+	}
+	for state, status := range map[string]int{"state": 0, "state/other": 2} {
+		c, stderr := i.command(ask...)
+		c.Env = append(c.Env, "EXCHEQUER_DATABASE_URL="+servers.DatabaseURL, "EXCHEQUER_STATE="+filepath.Join(i.dir, state))
+		out, _ := c.Output()
+		if c.ProcessState.ExitCode() != status || (status == 0) != (string(out) == want) {
+			i.Errorf("with the keys of %s it ended with %d: %s", state, c.ProcessState.ExitCode(), stderr)
 		}
 	}
 }

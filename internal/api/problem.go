@@ -57,7 +57,7 @@ type Problem struct {
 	Title    string       `json:"title"`
 	Status   int          `json:"status"`
 	Detail   string       `json:"detail" doc:"What to do, for a person"`
-	DetailVi string       `json:"detail_vi,omitempty" doc:"The same in Vietnamese, where the law, the catalogue or a tariff refuses"`
+	DetailVi string       `json:"detail_vi,omitempty" doc:"The same in Vietnamese, where the law, the catalogue, a tariff, a draft or a bill refuses"`
 	Instance string       `json:"instance" doc:"The request: name it when you report a fault" example:"urn:exchequer:request:01JXA"`
 	Code     problem.Code `json:"code" doc:"What programs branch on" example:"conflict"`
 	Act      string       `json:"act,omitempty" doc:"The legal act that decides, where one does"`
