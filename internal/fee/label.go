@@ -5,9 +5,13 @@ import (
 	"strings"
 )
 
+// maxLabel is how many bytes a label has in a language: it stands in every step that names what it belongs to.
+const maxLabel = 500
+
 // label reads the words for a code: both languages or none.
 func (l *loader) label(doc names, at string) Text {
 	l.wantIf((doc.Vi == "") != (doc.En == ""), at, "a label is written in both languages: {vi: …, en: …}")
+	l.wantIf(max(len(doc.Vi), len(doc.En)) > maxLabel, at, "a label has at most %d bytes in a language: the rest belongs in a comment", maxLabel)
 	return Text(doc)
 }
 

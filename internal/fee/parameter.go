@@ -83,7 +83,7 @@ func compileParameters(docs Documents, files []string, accepted bool, faults *fa
 }
 
 func (l *loader) parameter(doc *parameterDoc) *parameter {
-	p := &parameter{file: l.file, source: l.source, name: doc.Parameter, title: Text(doc.Name), keyed: doc.Key != (names{}), key: doc.Key.En}
+	p := &parameter{file: l.file, source: l.source, name: doc.Parameter, title: l.label(doc.Name, "name"), keyed: doc.Key != (names{}), key: doc.Key.En}
 	at := func(i int) string { return fmt.Sprintf("versions[%d]", i) }
 	l.needIf(!identifier(doc.Parameter), "parameter", "%q is no name for a parameter", doc.Parameter)
 	l.wantIf(doc.Name.Vi == "" || doc.Name.En == "", "name", "the parameter %s needs its name in vi and en", doc.Parameter)

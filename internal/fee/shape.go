@@ -20,7 +20,7 @@ const (
 	maxNesting   = 64
 	maxKeys      = 200 // of one mapping
 	maxInputs    = 200
-	maxText      = 8 << 10 // bytes: a label stands in every step that names its input
+	maxText      = 8 << 10 // bytes
 )
 
 // parse makes the tree of a text whose shape is that of a schedule. One that was
