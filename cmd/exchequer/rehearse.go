@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"exchequer/internal/approval"
 	"exchequer/internal/calendar"
+	"exchequer/internal/fee"
 	"exchequer/internal/problem"
 	"exchequer/internal/publication"
 	"exchequer/internal/rehearsal"
@@ -144,7 +146,26 @@ func (c feesRehearseCmd) laws(ctx context.Context, g *gateway, docs publication.
 	if r.Services, err = c.services(rehearsal.Services(draft), touched); err != nil {
 		return nil, err
 	}
-	return c.notes(*r, touched, rehearsal.FirstDay(inForce, draft)), nil
+	first, published := rehearsal.FirstDay(inForce, draft), publication.Documents{}
+	if published, err = g.published.Published(ctx, time.Time{}); err != nil {
+		return nil, err
+	}
+	if ofAllDays(published, docs) {
+		first = calendar.Date{}
+	}
+	return c.notes(*r, touched, first), nil
+}
+
+// ofAllDays reports whether drafted documents change what has no first day: what a schedule says outside of its versions, or
+// a table of the catalogue.
+func ofAllDays(published, docs publication.Documents) bool {
+	for name, text := range docs {
+		file, of := strings.CutPrefix(name, "schedules/")
+		if was := published[name]; !of || was != nil && len(fee.CompareHeads(file, was, text)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // services gives those that are asked for, else those that the draft touches.

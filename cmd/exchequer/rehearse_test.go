@@ -186,6 +186,14 @@ func TestADraftIsRehearsed(t *testing.T) {
 		!strings.Contains(out, "1 without an amount") {
 		t.Errorf("status %d: %s%s", status, out, stderr)
 	}
+	// That a draft changes nothing before a day is said only of one that has a day for all that it changes.
+	july := []string{"fees", "rehearse", "--from", "2025-07-01", "--to", "2025-07-31", "--draft", d.vat(`value: "0.10"`)}
+	shorter := d.draft("electricity_household.yaml", "valid_days: 365", "valid_days: 364")
+	for note, args := range map[bool][]string{true: july, false: append(july[:len(july):len(july)], "--draft", shorter)} {
+		if out, stderr, status = d.run(args...); status != 0 || strings.Contains(out, "changes nothing before 2025-08-01") != note {
+			t.Errorf("%v: status %d, %s%s", args, status, out, stderr)
+		}
+	}
 	broken := d.draft("driving_licence.yaml", "service: driving_licence\n", "service: driving_licence\ncolour: red\n")
 	out, stderr, status = d.run("fees", "rehearse", "--draft", broken, "--from", "2025-08-01", "--to", "2025-08-31")
 	if status != 2 || out != "" || !strings.Contains(stderr, "driving_licence.yaml:2:") {
