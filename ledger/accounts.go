@@ -88,7 +88,7 @@ func (l *Ledger) openInBook(ctx context.Context, tx pgx.Tx, book string, wanted 
 	// A closing locks every balance of the book; it must not miss one that is being opened.
 	batch.Queue(`SELECT book FROM ledger.books WHERE book = $1 FOR SHARE`, book)
 	batch.Queue(sqlOpenAccounts, book, codes, currencies, sides, limits, now)
-	batch.Queue(sqlOpenBalances, book, codes)
+	batch.Queue(sqlOpenBalances, book, codes, currencies, sides, limits)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("open accounts", err)
 	}
@@ -153,9 +153,10 @@ func (l *Ledger) CloseAccountTx(ctx context.Context, tx pgx.Tx, book, code strin
 	case !empty:
 		return &AccountError{book, code, "it does not stand at zero: move what is on it first"}
 	}
-	_, err = tx.Exec(ctx, `UPDATE ledger.accounts SET closed = $3 WHERE book = $1 AND code = $2 AND closed IS NULL`,
-		book, code, l.now())
-	if err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE ledger.accounts SET closed = $3 WHERE book = $1 AND code = $2 AND closed IS NULL`, book, code, l.now())
+	batch.Queue(`UPDATE ledger.balances SET closed = true WHERE book = $1 AND account = $2`, book, code)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("close account", err)
 	}
 	return nil
@@ -175,6 +176,8 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::integer[]) AS w (code, curre
 ON CONFLICT (book, code) DO NOTHING`
 
 const sqlOpenBalances = `
-INSERT INTO ledger.balances (book, account, debits_posted, credits_posted, debits_pending, credits_pending)
-SELECT $1, w.code, 0, 0, 0, 0 FROM unnest($2::text[]) AS w (code)
+INSERT INTO ledger.balances (book, account, currency, normal_side, limits, closed,
+                             debits_posted, credits_posted, debits_pending, credits_pending, last_id)
+SELECT $1, w.code, w.currency, w.normal_side, w.limits, false, 0, 0, 0, 0, 0
+FROM unnest($2::text[], $3::text[], $4::text[], $5::integer[]) AS w (code, currency, normal_side, limits)
 ON CONFLICT (book, account) DO NOTHING`

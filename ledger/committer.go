@@ -95,7 +95,14 @@ type committer struct {
 
 // lane is the queue of a book. It takes all that waits at once: to linger for more, or to commit from two sides, gains
 // nothing on a server that is busy.
-type lane struct{ waiting []*call }
+type lane struct {
+	waiting []*call
+	wary    int // how many commits are still to look for references that stand already, since there was one
+}
+
+// wariness is how many commits look first after one that found a reference taken: repetitions come in swarms, and each
+// costs a blind commit its work.
+const wariness = 64
 
 // call is what one caller waits for.
 type call struct {
@@ -170,7 +177,7 @@ func (l *Ledger) drain(book string, at *lane) {
 		if len(calls) == 0 {
 			return
 		}
-		l.commit(book, calls)
+		l.commit(book, at, calls)
 	}
 }
 
@@ -197,15 +204,15 @@ func (q *committer) take(book string, at *lane) []*call {
 
 // commit posts the calls together. Where the server refuses the whole for something that one of them holds, each is posted
 // by itself: a fault concerns the one that brought it.
-func (l *Ledger) commit(book string, calls []*call) {
+func (l *Ledger) commit(book string, at *lane, calls []*call) {
 	var items []item
 	for _, c := range calls {
 		items = append(items, c.items...)
 	}
-	err := l.postAgain(book, items)
+	err := l.postAgain(book, at, items)
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused && len(calls) > 1 {
 		for _, c := range calls {
-			l.commit(book, []*call{c})
+			l.commit(book, at, []*call{c})
 		}
 		return
 	}
@@ -218,15 +225,22 @@ func (l *Ledger) commit(book string, calls []*call) {
 // postAgain posts in database transactions of its own until it is certain what became of it. To ask whether a commit took
 // place whose answer was lost is to post again: the locks are had only when the lost transaction has ended, and what it
 // wrote is found by its references.
-func (l *Ledger) postAgain(book string, items []item) error {
+func (l *Ledger) postAgain(book string, at *lane, items []item) error {
 	mine := make(map[int64]bool)
 	patient, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	unknown := false
 	for try := 1; ; try++ {
-		sent, err := l.postOnce(book, items, mine)
+		in := inOwn
+		in.blind = at.wary == 0 && try == 1
+		sent, err := l.postOnce(in, book, items, mine)
 		if err == nil {
+			at.wary = max(0, at.wary-1)
 			return nil
+		}
+		if in.blind && (referenceTaken(err) || err == errMustLook) {
+			at.wary = wariness
+			continue
 		}
 		for _, id := range sent {
 			mine[id], unknown = true, true
@@ -247,7 +261,7 @@ func (l *Ledger) postAgain(book string, items []item) error {
 func pause(try int) time.Duration { return min(time.Millisecond<<min(try, 9), 250*time.Millisecond) }
 
 // postOnce gives, with an error, the ids that may have been written all the same.
-func (l *Ledger) postOnce(book string, items []item, mine map[int64]bool) (sent []int64, err error) {
+func (l *Ledger) postOnce(in frame, book string, items []item, mine map[int64]bool) (sent []int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	conn, err := l.pool.Acquire(ctx)
@@ -255,7 +269,7 @@ func (l *Ledger) postOnce(book string, items []item, mine map[int64]bool) (sent 
 		return nil, fault("connect", err)
 	}
 	defer conn.Release()
-	w, err := l.postBook(ctx, conn, inOwn, book, items, mine)
+	w, err := l.postBook(ctx, conn, in, book, items, mine)
 	if err == nil && w != nil {
 		return nil, nil
 	}

@@ -15,6 +15,7 @@ type written struct {
 	line                        int32
 	debitDebits, debitCredits   int64
 	creditDebits, creditCredits int64
+	debitPrev, creditPrev       int64 // the transactions that moved the accounts before this one did
 }
 
 // set is a posting of a hold.
@@ -104,6 +105,11 @@ func (s *state) accept(e *entry, w *writes) (Result, bool) {
 	for _, m := range s.moves {
 		m.debit.touched, m.credit.touched = true, true
 	}
+	for i := range w.postings[before:] {
+		p := &w.postings[before+i]
+		posting := e.tx.Postings[p.line]
+		p.debitPrev, p.creditPrev = s.accounts[posting.Debit].movedBy(e.id), s.accounts[posting.Credit].movedBy(e.id)
+	}
 	switch of := s.known[e.tx.Of]; {
 	case e.tx.Phase == Hold:
 		for i := range e.tx.Postings {
@@ -190,6 +196,14 @@ func admissible(i int, p Posting, debit, credit *account) (Result, bool) {
 		return Result{Code: Overflow, Field: postingField(i, "amount"), Account: p.Credit}, false
 	}
 	return Result{}, true
+}
+
+// movedBy gives the transaction that moved the account before this one.
+func (a *account) movedBy(id int64) int64 {
+	if a.last != id {
+		a.last, a.before = id, a.last
+	}
+	return a.before
 }
 
 // belowLimit reports that an account has less than its limit allows, money held against it not counted. Totals are never

@@ -65,6 +65,9 @@ type frame struct {
 	begin string // before the locks
 	save  string // before the writes
 	end   string // after the writes
+	// blind leaves it to the unique key to find a reference that stands already, which few are: then nothing is written,
+	// and everything is decided again with them read.
+	blind bool
 }
 
 var (
@@ -97,6 +100,8 @@ func referenceTaken(err error) bool {
 	return ok && pg.Code == "23505" && strings.HasPrefix(pg.ConstraintName, "transactions_reference_key")
 }
 
+var errMustLook = errors.New("ledger: something was refused without looking for its reference")
+
 // postBook posts in a frame and gives what it sent to be written, which may stand even when there is an error. Nothing is
 // sent, and a frame of our own is left open, when every item is refused or a repetition.
 func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string, items []item, mine map[int64]bool) (*writes, error) {
@@ -111,6 +116,9 @@ func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string,
 	st.mine = mine
 	st.recorded = stored(l.now()) // with the locks in hand: it never runs backwards on an account
 	w := st.decide(items)
+	if in.blind && len(w.transactions) < len(items) {
+		return nil, errMustLook // a refusal may be a repetition of what stands
+	}
 	if len(w.transactions) == 0 {
 		return nil, nil
 	}
@@ -120,16 +128,17 @@ func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string,
 // lock takes the accounts' balances in the order of their codes and reads all that deciding needs, in one round trip.
 // What is read after the locks is read as it stands with them held (READ COMMITTED: a view per statement).
 func lock(ctx context.Context, on sender, in frame, book string, items []item, held map[string][]Posting) (*state, error) {
-	want := wanted(items, held)
-	st := &state{accounts: make(map[string]*account, len(want.codes)), known: make(map[string]*entry, len(want.references))}
+	want := wanted(in, items, held)
+	st := &state{accounts: make(map[string]*account, len(want.codes)), known: make(map[string]*entry, len(items))}
 	batch := &pgx.Batch{}
 	if in.begin != "" {
 		batch.Queue(in.begin)
 	}
 	batch.Queue(sqlPin).QueryRow(func(row pgx.Row) error { return checkIsolation(row) })
 	batch.Queue(sqlLockBalances, book, want.codes).Query(st.scanBalances)
-	batch.Queue(sqlReadDefinitions, book, want.codes).Query(st.scanDefinitions)
-	batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)
+	if len(want.references) > 0 {
+		batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)
+	}
 	if len(want.holds) > 0 {
 		batch.Queue(sqlReadResolutions, book, want.holds).Query(st.scanResolutions)
 	}
@@ -149,15 +158,17 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 // wants is what a batch names, each once and in order.
 type wants struct {
 	codes      []string // accounts
-	references []string // its own, and those of the transactions it names
+	references []string // its own unless it posts blind, and those of the transactions it names
 	holds      []string // references of holds to be resolved
 }
 
-func wanted(items []item, held map[string][]Posting) wants {
-	w := wants{references: make([]string, 0, len(items))}
+func wanted(in frame, items []item, held map[string][]Posting) wants {
+	var w wants
 	seen := make(map[string]struct{}, 2*len(items))
 	for _, it := range items {
-		w.references = append(w.references, it.tx.Reference)
+		if !in.blind {
+			w.references = append(w.references, it.tx.Reference)
+		}
 		postings := it.tx.Postings
 		if it.tx.Of != "" {
 			w.references = append(w.references, it.tx.Of)
@@ -183,7 +194,7 @@ func wanted(items []item, held map[string][]Posting) wants {
 
 func checkIsolation(row pgx.Row) error {
 	var isolation string
-	if err := row.Scan(&isolation, nil, nil); err != nil {
+	if err := row.Scan(&isolation, nil, nil, nil, nil); err != nil {
 		return err
 	}
 	if isolation != "read committed" {

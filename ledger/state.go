@@ -20,7 +20,7 @@ type state struct {
 	moves         []move         // of the transaction under way
 }
 
-// account is an account's definition and totals.
+// account is an account's definition, its totals, and the last two transactions whose postings moved it.
 type account struct {
 	code           string
 	currency       string
@@ -31,6 +31,7 @@ type account struct {
 	creditsPosted  int64
 	debitsPending  int64
 	creditsPending int64
+	last, before   int64
 	touched        bool
 }
 
@@ -45,21 +46,10 @@ type entry struct {
 
 func (s *state) scanBalances(rows pgx.Rows) error {
 	var a account
-	_, err := pgx.ForEachRow(rows,
-		[]any{&a.code, &a.debitsPosted, &a.creditsPosted, &a.debitsPending, &a.creditsPending}, func() error {
-			one := a
-			s.accounts[a.code] = &one
-			return nil
-		})
-	return err
-}
-
-func (s *state) scanDefinitions(rows pgx.Rows) error {
-	var d account
-	_, err := pgx.ForEachRow(rows, []any{&d.code, &d.currency, &d.normal, &d.limits, &d.closed}, func() error {
-		if a := s.accounts[d.code]; a != nil {
-			a.currency, a.normal, a.limits, a.closed = d.currency, d.normal, d.limits, d.closed
-		}
+	_, err := pgx.ForEachRow(rows, []any{&a.code, &a.currency, &a.normal, &a.limits, &a.closed, &a.last,
+		&a.debitsPosted, &a.creditsPosted, &a.debitsPending, &a.creditsPending}, func() error {
+		one := a
+		s.accounts[a.code] = &one
 		return nil
 	})
 	return err
@@ -133,33 +123,30 @@ func (s *state) readPostings(ctx context.Context, on sender, book string) error 
 
 // Plans. A connection keeps a statement's plan, and one made while a table was small scans the whole table once it is
 // large. So the shapes leave nothing to choose: each key is looked up by itself (LATERAL with OFFSET 0 or FOR UPDATE
-// cannot be turned into another join), balances are written through their unique index (ON CONFLICT), and sequential
-// scans are switched off where the plan is made, between sqlPin and sqlUnpin; the caller's setting is put back, and a
-// failure in between rolls it back.
+// cannot be turned into another join), balances are written through their unique index (ON CONFLICT), and between sqlPin
+// and sqlUnpin sequential scans are switched off and a plan is made once for all values. The caller's settings are put
+// back, and a failure in between rolls them back.
 const (
 	sqlPin = `
 SELECT current_setting('transaction_isolation'),
        set_config('ledger.callers_seqscan', current_setting('enable_seqscan'), true),
-       set_config('enable_seqscan', 'off', true)`
+       set_config('ledger.callers_plans', current_setting('plan_cache_mode'), true),
+       set_config('enable_seqscan', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)`
 
-	sqlUnpin = `SELECT set_config('enable_seqscan', current_setting('ledger.callers_seqscan'), true)`
+	sqlUnpin = `
+SELECT set_config('enable_seqscan', current_setting('ledger.callers_seqscan'), true),
+       set_config('plan_cache_mode', current_setting('ledger.callers_plans'), true)`
 
 	// Rows are locked in the order of the array.
 	sqlLockBalances = `
-SELECT b.account, b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending
+SELECT b.account, b.currency, b.normal_side, b.limits, b.closed, b.last_id,
+       b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending
 FROM unnest($2::text[]) AS w (code)
 CROSS JOIN LATERAL (
-    SELECT account, debits_posted, credits_posted, debits_pending, credits_pending
+    SELECT account, currency, normal_side, limits, closed, last_id, debits_posted, credits_posted, debits_pending, credits_pending
     FROM ledger.balances WHERE book = $1 AND account = w.code FOR UPDATE
 ) b`
-
-	sqlReadDefinitions = `
-SELECT a.code, a.currency, a.normal_side, a.limits, a.closed
-FROM unnest($2::text[]) AS w (code)
-CROSS JOIN LATERAL (
-    SELECT code, currency, normal_side, limits, closed IS NOT NULL AS closed
-    FROM ledger.accounts WHERE book = $1 AND code = w.code OFFSET 0
-) a`
 
 	sqlReadReferences = `
 SELECT t.id, t.reference, t.kind, t.occurred, t.asked_day, t.effective_day, t.link, t.metadata,

@@ -128,7 +128,7 @@ func TestVerifySeesABookThatIsNotOpen(t *testing.T) {
 	for _, sql := range []string{
 		`INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link)
 			VALUES ('A00', 90, 'X', 'x', '2025-06-02', '2025-06-02', '2025-06-02', '2025-06-02', '')`,
-		`INSERT INTO ledger.postings VALUES ('ZZZ', 91, 0, 'a', 'b', 'VND', 5, 5, 0, 0, 5, '2025-06-02', '2025-06-02')`,
+		`INSERT INTO ledger.postings VALUES ('ZZZ', 91, 0, 'a', 'b', 'VND', 5, 5, 0, 0, 5, '2025-06-02', '2025-06-02', 0, 0)`,
 	} {
 		if _, err := b.pool.Exec(context.Background(), sql); err != nil {
 			t.Fatal(err)
