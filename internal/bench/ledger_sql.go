@@ -36,27 +36,25 @@ SELECT $1, t.id, 0, CASE WHEN $4 THEN $2 ELSE $3 END, CASE WHEN $4 THEN $3 ELSE 
        CASE WHEN $4 THEN second.credits_posted ELSE first.credits_posted END, $9, $8
 FROM t CROSS JOIN first CROSS JOIN second`
 
-// The raw way: rows that are ready, as arrays.
-const (
-	sqlRawTransactions = `
-INSERT INTO ledger.transactions
-    (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link, metadata)
-SELECT $1, w.id, w.reference, $4, $5, $6, $6, $5, '', NULL
-FROM unnest($2::bigint[], $3::text[]) AS w (id, reference)`
-
-	sqlRawPostings = `
-INSERT INTO ledger.postings
-    (book, transaction_id, line, debit_account, credit_account, currency, amount, debit_account_debits,
-     debit_account_credits, credit_account_debits, credit_account_credits, effective_day, recorded)
-SELECT $1, w.id, 0, w.debit, w.credit, $3, w.amount, w.dd, w.dc, w.cd, w.cc, $4, $5
-FROM unnest($2::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-     AS w (id, debit, credit, amount, dd, dc, cd, cc)`
-
-	sqlRawBalances = `
-UPDATE ledger.balances b SET debits_posted = w.debits, credits_posted = w.credits
-FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS w (account, debits, credits)
-WHERE b.book = $1 AND b.account = w.account`
+// sqlRaw writes rows that are ready. One statement took the least processor time of what was tried at 32 and 200 rows; at
+// 1 and at 8,000 rows a statement a table, and at 8,000 COPY, were as good.
+const sqlRaw = `
+WITH t AS (
+    INSERT INTO ledger.transactions
+        (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link, metadata)
+    SELECT $1, w.id, w.reference, $4, $5, $6, $6, $5, '', NULL
+    FROM unnest($2::bigint[], $3::text[]) AS w (id, reference)
+), p AS (
+    INSERT INTO ledger.postings
+        (book, transaction_id, line, debit_account, credit_account, currency, amount, debit_account_debits,
+         debit_account_credits, credit_account_debits, credit_account_credits, effective_day, recorded)
+    SELECT $1, w.id, 0, w.debit, w.credit, $7, w.amount, w.dd, w.dc, w.cd, w.cc, $6, $5
+    FROM unnest($2::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])
+         AS w (id, debit, credit, amount, dd, dc, cd, cc)
 )
+UPDATE ledger.balances b SET debits_posted = w.debits, credits_posted = w.credits
+FROM unnest($15::text[], $16::bigint[], $17::bigint[]) AS w (account, debits, credits)
+WHERE b.book = $1 AND b.account = w.account`
 
 const (
 	sqlReadTotals = `SELECT account, debits_posted, credits_posted FROM ledger.balances WHERE book = $1`
