@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +34,16 @@ const (
 	ClosingDiffers     FindingKind = "closing_differs"     // the last closed day and the record of closings differ
 	BookMissing        FindingKind = "book_missing"        // transactions or postings of a book that is not open
 	RightsTooWide      FindingKind = "rights_too_wide"     // the program's role could change what must only grow
+	PendingDiffers     FindingKind = "pending_differs"     // what an account has pending is not the sum of its unresolved holds
+	OfDiffers          FindingKind = "of_differs"          // a transaction names none that it may name, or one resolved before
+	CaptureDiffers     FindingKind = "capture_differs"     // a capture posts what its hold did not set aside
+	HoldOverdue        FindingKind = "hold_overdue"        // a hold was captured too late or expired too early
+	LeafDiffers        FindingKind = "leaf_differs"        // a transaction's rows do not give the hash of its leaf
+	LeafRemoved        FindingKind = "leaf_removed"        // leaves are gone
+	TransactionRemoved FindingKind = "transaction_removed" // a leaf's transaction is gone
+	TransactionAdded   FindingKind = "transaction_added"   // a transaction the sealer must have seen has no leaf
+	TreeDiffers        FindingKind = "tree_differs"        // the leaves do not give the tree that was sealed
+	CheckpointDiffers  FindingKind = "checkpoint_differs"  // the leaves do not give the tree of a checkpoint
 )
 
 // Finding is one thing that does not hold.
@@ -40,6 +52,7 @@ type Finding struct {
 	Book        string      `json:"book,omitempty"`
 	Account     string      `json:"account,omitempty"`
 	Transaction int64       `json:"transaction,omitempty"`
+	Reference   string      `json:"reference,omitempty"` // the transaction's, where that is known
 	Detail      string      `json:"detail"`
 }
 
@@ -54,13 +67,16 @@ type Report struct {
 // VerifyOptions says what Verify cannot know by itself.
 type VerifyOptions struct {
 	Mirror Mirror
+	// Checkpoints were published before: the trees must have them in their past. See OpenCheckpoint.
+	Checkpoints []Checkpoint
 }
 
 // mostFindings is how many findings of one kind are listed for a book: the first ones lead to the cause.
 const mostFindings = 100
 
-// Verify recomputes the ledger from its postings, on one consistent view, and says what does not hold. It also asks
-// what the role of its pool could do. It takes no lock: posting goes on. An error is a fault, not a finding.
+// Verify recomputes the ledger from its postings and the trees from their transactions, on one consistent view, and says
+// what does not hold. It also asks what the role of its pool could do. It takes no lock: posting goes on. An error is a
+// fault, not a finding.
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	report := Report{Findings: []Finding{}}
 	err := l.reading(ctx, func(tx pgx.Tx) error {
@@ -77,7 +93,11 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 			if err := report.verifyBook(ctx, tx, book); err != nil {
 				return err
 			}
+			if err := report.verifyTree(ctx, tx, book, o.Checkpoints); err != nil {
+				return err
+			}
 		}
+		report.collectStrangers(books, o.Checkpoints)
 		if err := report.verifyRights(ctx, tx); err != nil || o.Mirror == (Mirror{}) {
 			return err
 		}
@@ -96,7 +116,7 @@ func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
 		return fault("verify book "+book, err)
 	}
 	r.Transactions += n
-	for _, c := range checks {
+	for _, c := range append(checks[:], holdChecks[:]...) {
 		if err := r.collect(ctx, tx, c.kind, book, c.sql, book, mostFindings); err != nil {
 			return err
 		}
@@ -104,19 +124,25 @@ func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
 	return nil
 }
 
-// collectBooks adds a finding for each book that has entries and no row of its own.
+// collectBooks adds a finding for each book that has rows and was never opened.
 func (r *Report) collectBooks(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, sqlMissingBooks, mostFindings)
-	if err != nil {
-		return fault("look for books that are not open", err)
+	missing := make(map[string]bool)
+	for _, table := range []string{"transactions", "postings", "pending", "leaves"} {
+		rows, err := tx.Query(ctx, fmt.Sprintf(sqlMissingBooks, table), mostFindings)
+		if err != nil {
+			return fault("look for books that are not open", err)
+		}
+		books, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return fault("look for books that are not open", err)
+		}
+		for _, book := range books {
+			missing[book] = true
+		}
 	}
-	books, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return fault("look for books that are not open", err)
-	}
-	for _, book := range books {
+	for _, book := range slices.Sorted(maps.Keys(missing)) {
 		r.Findings = append(r.Findings, Finding{Kind: BookMissing, Book: book,
-			Detail: "it has transactions or postings and was never opened: they are in no balance and no report"})
+			Detail: "it has transactions, postings or leaves and was never opened: they are in no balance and no report"})
 	}
 	return nil
 }

@@ -1,10 +1,14 @@
 package ledger
 
-// checks are the findings of one book: $1 the book, $2 the most rows. Each row is an account, a transaction, a detail.
-var checks = [...]struct {
+// bookCheck is one way to look for findings in a book: $1 the book, $2 the most rows. Each row is an account, a
+// transaction, a detail.
+type bookCheck struct {
 	kind FindingKind
 	sql  string
-}{
+}
+
+// checks are the findings on what is posted.
+var checks = [...]bookCheck{
 	{BalanceDiffers, `
 SELECT coalesce(b.account, e.account), 0::bigint,
        format('its balance is debits %s, credits %s; its postings add up to debits %s, credits %s',
@@ -49,15 +53,16 @@ ORDER BY 2 LIMIT $2`},
 SELECT '', coalesce(t.id, p.transaction_id),
        CASE WHEN t.id IS NULL THEN 'its postings have no transaction'
             WHEN p.transaction_id IS NULL THEN 'it has no postings'
+            WHEN t.phase NOT IN ('post', 'capture') THEN format('it posts something and is a %s', t.phase)
             WHEN p.lines <> p.last_line + 1 THEN format('it has %s postings up to line %s', p.lines, p.last_line)
             ELSE 'its postings have another day or recorded time' END
-FROM (SELECT id, effective_day, recorded FROM ledger.transactions WHERE book = $1) t
+FROM (SELECT id, phase, effective_day, recorded FROM ledger.transactions WHERE book = $1) t
 FULL JOIN (
     SELECT transaction_id, count(*) AS lines, max(line) AS last_line, min(effective_day) AS first_day,
            max(effective_day) AS last_day, min(recorded) AS first_recorded, max(recorded) AS last_recorded
     FROM ledger.postings WHERE book = $1 GROUP BY transaction_id
 ) p ON p.transaction_id = t.id
-WHERE t.id IS NULL OR p.transaction_id IS NULL OR p.lines <> p.last_line + 1
+WHERE t.id IS NULL OR (t.phase IN ('post', 'capture')) <> (p.transaction_id IS NOT NULL) OR p.lines <> p.last_line + 1
    OR p.first_day <> t.effective_day OR p.last_day <> t.effective_day
    OR p.first_recorded <> t.recorded OR p.last_recorded <> t.recorded
 ORDER BY 2 LIMIT $2`},
@@ -102,18 +107,15 @@ WHERE b.book = $1 AND b.closed_through IS DISTINCT FROM p.day
 LIMIT $2`},
 }
 
-// sqlMissingBooks steps from book to book over the primary keys, so it reads a row a book and not the whole history.
+// sqlMissingBooks steps from book to book over the primary key of a table (%[1]s), so it reads a row a book and not the
+// whole history.
 const sqlMissingBooks = `
-WITH RECURSIVE of_transactions AS (
-    SELECT min(book) AS book FROM ledger.transactions
+WITH RECURSIVE found AS (
+    SELECT min(book) AS book FROM ledger.%[1]s
     UNION ALL
-    SELECT (SELECT min(t.book) FROM ledger.transactions t WHERE t.book > f.book) FROM of_transactions f WHERE f.book IS NOT NULL
-), of_postings AS (
-    SELECT min(book) AS book FROM ledger.postings
-    UNION ALL
-    SELECT (SELECT min(p.book) FROM ledger.postings p WHERE p.book > f.book) FROM of_postings f WHERE f.book IS NOT NULL
+    SELECT (SELECT min(t.book) FROM ledger.%[1]s t WHERE t.book > f.book) FROM found f WHERE f.book IS NOT NULL
 )
-SELECT book FROM (SELECT book FROM of_transactions UNION SELECT book FROM of_postings) f
+SELECT book FROM found f
 WHERE book IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.books b WHERE b.book = f.book)
 ORDER BY book LIMIT $1`
 
@@ -122,7 +124,8 @@ ORDER BY book LIMIT $1`
 const sqlRights = `
 SELECT '', 0::bigint, format('role %s may %s on %s: run as a role that may only SELECT and INSERT there',
                              current_user, r.privilege, t.name)
-FROM unnest(ARRAY['ledger.transactions', 'ledger.postings', 'ledger.periods']) AS t (name)
+FROM unnest(ARRAY['ledger.transactions', 'ledger.postings', 'ledger.pending', 'ledger.periods', 'ledger.leaves', 'ledger.nodes',
+                  'ledger.seals']) AS t (name)
 CROSS JOIN unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES']) AS r (privilege)
 WHERE has_table_privilege(current_user, t.name, r.privilege)
    OR r.privilege IN ('UPDATE', 'REFERENCES') AND has_any_column_privilege(current_user, t.name, r.privilege)
