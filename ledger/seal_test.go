@@ -129,7 +129,7 @@ func TestHeldLeaf(t *testing.T) {
 	b := start(t)
 	b.open("A01", "assets:bank", "l:pay")
 	b.hold("H1", "assets:bank", "l:pay", 5)
-	b.resolve("V1", "void", "H1")
+	b.resolve("V1", ledger.Void, "H1")
 	b.mustSeal("A01")
 	_, p := b.proof("A01", "H1")
 	if !strings.Contains(p.Content, "\nphase hold\n") || !strings.HasSuffix(p.Content, "\npending 0 assets:bank l:pay VND 5\n") ||
@@ -142,38 +142,20 @@ func TestHeldLeaf(t *testing.T) {
 	b.mustVerify()
 }
 
-// hold writes a hold as its rows are, in book A01.
+// hold holds an amount in book A01 until July.
 func (b *bench) hold(reference, debit, credit string, amount int64) {
 	b.t.Helper()
-	b.exec(`INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link, phase, expires)
-		VALUES ('A01', nextval('ledger.transaction_id'), $1, 'test', '2025-06-02', '2025-06-02', '2025-06-02', '2025-06-02', '', 'hold', '2025-07-01')`, reference)
-	b.exec(`INSERT INTO ledger.pending (book, transaction_id, line, debit_account, credit_account, currency, amount)
-		SELECT book, id, 0, $2, $3, 'VND', $4 FROM ledger.transactions WHERE book = 'A01' AND reference = $1`, reference, debit, credit, amount)
-	b.pend(debit, amount, 0)
-	b.pend(credit, 0, amount)
+	tx := move(reference, debit, credit, amount)
+	tx.Phase, tx.Expires = ledger.Hold, time.Date(2025, 7, 1, 0, 0, 0, 0, time.UTC)
+	b.mustPost(tx)
 }
 
-// resolve writes what resolves a hold of one posting from assets:bank to l:pay.
-func (b *bench) resolve(reference, phase, of string) {
+// resolve captures or voids a hold.
+func (b *bench) resolve(reference string, phase ledger.Phase, of string, postings ...ledger.Posting) {
 	b.t.Helper()
-	b.exec(`INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link, phase, of_id)
-		SELECT 'A01', nextval('ledger.transaction_id'), $1, 'test', '2025-06-02', '2025-06-02', '2025-06-02', '2025-06-02', '', $2, id
-		FROM ledger.transactions WHERE book = 'A01' AND reference = $3`, reference, phase, of)
-	b.pend("assets:bank", -5, 0)
-	b.pend("l:pay", 0, -5)
-}
-
-func (b *bench) pend(account string, debits, credits int64) {
-	b.t.Helper()
-	b.exec(`UPDATE ledger.balances SET debits_pending = debits_pending + $2, credits_pending = credits_pending + $3
-		WHERE book = 'A01' AND account = $1`, account, debits, credits)
-}
-
-func (b *bench) exec(sql string, args ...any) {
-	b.t.Helper()
-	if _, err := b.pool.Exec(context.Background(), sql, args...); err != nil {
-		b.t.Fatal(err)
-	}
+	tx := move(reference, "", "", 0)
+	tx.Phase, tx.Of, tx.Postings = phase, of, postings
+	b.mustPost(tx)
 }
 
 // TestOvertakenTransactionIsSealed: a transaction that drew a lower id and commits later than others is not passed by.

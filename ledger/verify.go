@@ -23,7 +23,8 @@ type FindingKind string
 // The kinds of finding.
 const (
 	BalanceDiffers     FindingKind = "balance_differs"     // an account's totals are not the sum of its postings
-	RunningDiffers     FindingKind = "running_differs"     // a posting's totals do not follow from the account's posting before
+	RunningDiffers     FindingKind = "running_differs"     // a posting does not follow from the account's posting before
+	DefinitionDiffers  FindingKind = "definition_differs"  // an account is not decided by what it was opened as
 	TrialBalance       FindingKind = "trial_balance"       // debits and credits of a book and currency differ
 	MirrorDiffers      FindingKind = "mirror_differs"      // a debt between two books does not cancel
 	ReferenceRepeated  FindingKind = "reference_repeated"  // a reference stands twice in a book

@@ -11,28 +11,50 @@ type bookCheck struct {
 var checks = [...]bookCheck{
 	{BalanceDiffers, `
 SELECT coalesce(b.account, e.account), 0::bigint,
-       format('its balance is debits %s, credits %s; its postings add up to debits %s, credits %s',
-              coalesce(b.debits_posted::text, 'none'), coalesce(b.credits_posted::text, 'none'),
-              coalesce(e.debits, 0), coalesce(e.credits, 0))
-FROM (SELECT account, debits_posted, credits_posted FROM ledger.balances WHERE book = $1) b
-FULL JOIN (SELECT account, sum(debit) AS debits, sum(credit) AS credits FROM ledger.entries WHERE book = $1
-           GROUP BY account) e ON e.account = b.account
-WHERE (b.debits_posted, b.credits_posted) IS DISTINCT FROM (coalesce(e.debits, 0), coalesce(e.credits, 0))
+       format('its balance is debits %s, credits %s after transaction %s; its postings add up to debits %s, credits %s after %s',
+              coalesce(b.debits_posted::text, 'none'), coalesce(b.credits_posted::text, 'none'), coalesce(b.last_id::text, 'none'),
+              coalesce(e.debits, 0), coalesce(e.credits, 0), coalesce(e.last_id, 0))
+FROM (SELECT account, debits_posted, credits_posted, last_id FROM ledger.balances WHERE book = $1) b
+FULL JOIN (SELECT account, sum(debit) AS debits, sum(credit) AS credits, max(transaction_id) AS last_id
+           FROM ledger.entries WHERE book = $1 GROUP BY account) e ON e.account = b.account
+WHERE (b.debits_posted, b.credits_posted, b.last_id)
+      IS DISTINCT FROM (coalesce(e.debits, 0), coalesce(e.credits, 0), coalesce(e.last_id, 0))
 ORDER BY 1 LIMIT $2`},
 
+	// Lines of one transaction on one account name the same transaction before.
 	{RunningDiffers, `
 SELECT account, transaction_id,
-       format('line %s says debits %s, credits %s after it; the posting before and its amount give debits %s, credits %s',
-              line, debits_after, credits_after, debits, credits)
+       CASE WHEN prev <> before
+            THEN format('line %s names transaction %s as the one before it on the account, that is %s', line, prev, before)
+            ELSE format('line %s says debits %s, credits %s after it; the posting before and its amount give debits %s, credits %s',
+                        line, debits_after, credits_after, debits, credits) END
 FROM (
-    SELECT account, transaction_id, line, debits_after, credits_after,
+    SELECT account, transaction_id, line, debits_after, credits_after, prev,
            debit::numeric + coalesce(lag(debits_after) OVER chain, 0) AS debits,
-           credit::numeric + coalesce(lag(credits_after) OVER chain, 0) AS credits
-    FROM ledger.entries WHERE book = $1
+           credit::numeric + coalesce(lag(credits_after) OVER chain, 0) AS credits,
+           CASE WHEN lag(transaction_id) OVER chain = transaction_id THEN lag(prev) OVER chain
+                ELSE coalesce(lag(transaction_id) OVER chain, 0) END AS before
+    FROM (SELECT debit_account AS account, transaction_id, line, amount AS debit, 0::bigint AS credit,
+                 debit_account_debits AS debits_after, debit_account_credits AS credits_after, debit_prev AS prev
+          FROM ledger.postings WHERE book = $1
+          UNION ALL
+          SELECT credit_account, transaction_id, line, 0::bigint, amount,
+                 credit_account_debits, credit_account_credits, credit_prev
+          FROM ledger.postings WHERE book = $1) leg
     WINDOW chain AS (PARTITION BY account ORDER BY transaction_id, line)
 ) e
-WHERE debits <> debits_after OR credits <> credits_after
+WHERE debits <> debits_after OR credits <> credits_after OR prev <> before
 ORDER BY transaction_id, line LIMIT $2`},
+
+	{DefinitionDiffers, `
+SELECT coalesce(b.account, a.code), 0::bigint,
+       format('it is opened as %s, %s, limits %s, closed %s; postings are decided by %s, %s, limits %s, closed %s',
+              a.currency, a.normal_side, a.limits, a.closed IS NOT NULL, b.currency, b.normal_side, b.limits, b.closed)
+FROM (SELECT code, currency, normal_side, limits, closed FROM ledger.accounts WHERE book = $1) a
+FULL JOIN (SELECT account, currency, normal_side, limits, closed FROM ledger.balances WHERE book = $1) b ON b.account = a.code
+WHERE (a.currency, a.normal_side, a.limits, a.closed IS NOT NULL)
+      IS DISTINCT FROM (b.currency, b.normal_side, b.limits, b.closed)
+ORDER BY 1 LIMIT $2`},
 
 	{TrialBalance, `
 SELECT '', 0::bigint, format('%s: debits %s, credits %s; pending debits %s, credits %s', a.currency,

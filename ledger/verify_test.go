@@ -78,7 +78,14 @@ var tamperings = []struct{ name, sql, want string }{
 		"incomplete_postings"},
 	{"a closing undone", `UPDATE ledger.books SET closed_through = NULL WHERE book = '{book}'`, "closing_differs"},
 	{"a limit set on a negative account", `
-		UPDATE ledger.accounts SET limits = 1, normal_side = 'debit' WHERE code = 'liabilities:due-to:{book}'`, "limit_broken"},
+		UPDATE ledger.accounts SET limits = 1, normal_side = 'debit' WHERE code = 'liabilities:due-to:{book}'`,
+		"definition_differs limit_broken"},
+	{"what decides on an account", `UPDATE ledger.balances SET limits = 0 WHERE book = '{book}' AND account = 'assets:bank'`,
+		"definition_differs"},
+	{"the transaction before", `UPDATE ledger.postings SET debit_prev = debit_prev + 1 WHERE book = '{book}' AND amount = 100`,
+		"running_differs"},
+	{"the last transaction", `UPDATE ledger.balances SET last_id = last_id - 1 WHERE book = '{book}' AND account = 'assets:bank'`,
+		"balance_differs"},
 	{"a reference twice", `
 		ALTER TABLE ledger.transactions DROP CONSTRAINT transactions_reference_key;
 		UPDATE ledger.transactions SET reference = 'R1' WHERE book = '{book}' AND reference = 'R2'`, "reference_repeated"},

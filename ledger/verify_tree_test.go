@@ -83,8 +83,8 @@ var treeTamperings = []struct{ name, sql, want string }{
 		INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link)
 		VALUES ('{book}', -1, 'X', 'x', '2025-06-02', '2025-06-02', '2025-06-02', '2025-06-02', '');
 		INSERT INTO ledger.postings (book, transaction_id, line, debit_account, credit_account, currency, amount, debit_account_debits,
-			debit_account_credits, credit_account_debits, credit_account_credits, effective_day, recorded)
-		VALUES ('{book}', -1, 0, 'assets:a', 'l:a', 'VND', 1, 1, 0, 0, 1, '2025-06-02', '2025-06-02')`,
+			debit_account_credits, credit_account_debits, credit_account_credits, effective_day, recorded, debit_prev, credit_prev)
+		VALUES ('{book}', -1, 0, 'assets:a', 'l:a', 'VND', 1, 1, 0, 0, 1, '2025-06-02', '2025-06-02', 0, 0)`,
 		"balance_differs running_differs transaction_added"},
 	{"a leaf added", `INSERT INTO ledger.leaves (book, leaf, transaction_id, hash) VALUES ('{book}', 6, -5, sha256('x'))`,
 		"transaction_removed tree_differs"},
@@ -250,12 +250,7 @@ func TestVerifyFindsWhatIsWrongWithHolds(t *testing.T) {
 			b := start(t)
 			b.open("A01", "assets:bank", "l:pay", "l:fee")
 			b.hold("H1", "assets:bank", "l:pay", 5)
-			b.resolve("C1", "capture", "H1")
-			b.exec(`INSERT INTO ledger.postings (book, transaction_id, line, debit_account, credit_account, currency, amount, debit_account_debits,
-					debit_account_credits, credit_account_debits, credit_account_credits, effective_day, recorded)
-				VALUES ('A01', 2, 0, 'assets:bank', 'l:pay', 'VND', 3, 3, 0, 0, 3, '2025-06-02', '2025-06-02')`)
-			b.exec(`UPDATE ledger.balances SET debits_posted = 3 WHERE account = 'assets:bank'`)
-			b.exec(`UPDATE ledger.balances SET credits_posted = 3 WHERE account = 'l:pay'`)
+			b.resolve("C1", ledger.Capture, "H1", ledger.Posting{Debit: "assets:bank", Credit: "l:pay", Amount: 3, Currency: "VND"})
 			b.hold("H2", "assets:bank", "l:pay", 5)
 			b.mustVerify()
 			owner := pgtest.Owner(t, b.pool)
