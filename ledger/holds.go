@@ -43,10 +43,12 @@ func (s *state) hold(e *entry) (Result, bool) {
 func (s *state) resolve(e *entry, w *writes) (Result, bool) {
 	of := s.known[e.tx.Of]
 	switch {
-	case of == nil || !s.locked(of):
+	case of == nil:
 		return Result{Code: UnknownOf, Field: "of"}, false
 	case of.tx.Phase != Hold:
 		return Result{Code: NotHeld, Field: "of"}, false
+	case !s.locked(of):
+		return Result{Code: UnknownOf, Field: "of"}, false
 	case of.resolved:
 		return Result{Code: HoldResolved, Field: "of"}, false
 	}

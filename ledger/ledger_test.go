@@ -24,22 +24,28 @@ var (
 // bench is a ledger on a database of its own, with a clock that moves a second at every look.
 type bench struct {
 	*ledger.Ledger
-	t    testing.TB
-	pool *pgxpool.Pool
+	t     testing.TB
+	pool  *pgxpool.Pool
+	clock chan time.Time // what the next look at the clock gives
 }
 
 func start(t testing.TB) *bench {
 	t.Helper()
 	pool := pgtest.New(t)
-	clock := make(chan time.Time, 1)
-	clock <- noon
-	now := func() time.Time {
-		at := <-clock
-		clock <- at.Add(time.Second)
-		return at
-	}
-	return &bench{Ledger: ledger.New(pool, now), t: t, pool: pool}
+	b := &bench{t: t, pool: pool, clock: make(chan time.Time, 1)}
+	b.clock <- noon
+	b.Ledger = ledger.New(pool, b.now)
+	return b
 }
+
+func (b *bench) now() time.Time {
+	at := <-b.clock
+	b.clock <- at.Add(time.Second)
+	return at
+}
+
+// pass lets time go by.
+func (b *bench) pass(d time.Duration) { b.clock <- (<-b.clock).Add(d) }
 
 // inTx commits what fn did.
 func (b *bench) inTx(fn func(tx pgx.Tx) error) {
