@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -58,20 +57,28 @@ func (l *Ledger) Post(ctx context.Context, txs []Transaction) ([]Result, error) 
 }
 
 func (l *Ledger) submitAll(ctx context.Context, byBook map[string][]item) error {
-	var books errgroup.Group
-	for _, book := range booksOf(byBook) {
-		books.Go(func() error {
-			for items := byBook[book]; len(items) > 0; {
-				n := portion(items)
-				if err := l.submit(ctx, book, items[:n]); err != nil {
-					return err
-				}
-				items = items[n:]
-			}
-			return nil
-		})
+	books := booksOf(byBook)
+	errs := make([]error, len(books))
+	var all sync.WaitGroup
+	for i, book := range books {
+		all.Go(func() { errs[i] = l.submitBook(ctx, book, byBook[book]) })
 	}
-	return books.Wait()
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+func (l *Ledger) submitBook(ctx context.Context, book string, items []item) error {
+	for done := 0; done < len(items); {
+		n := portion(items[done:])
+		if err := l.submit(ctx, book, items[done:done+n]); err != nil {
+			if done > 0 {
+				return &OutcomeUnknownError{book, err} // what went before stands
+			}
+			return err
+		}
+		done += n
+	}
+	return nil
 }
 
 // portion is how many of the items may share a commit: at least one.

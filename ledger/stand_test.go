@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/ledger"
 )
@@ -88,4 +89,15 @@ HAVING sum(p.amount) > coalesce((SELECT sum(h.amount) FROM ledger.pending h WHER
 // querier is a pool or a transaction.
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// connect opens a pool of the test's own.
+func (b *bench) connect(cfg *pgxpool.Config) *pgxpool.Pool {
+	b.t.Helper()
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(pool.Close)
+	return pool
 }
