@@ -56,43 +56,38 @@ func TestLostAtCommit(t *testing.T) {
 	}
 }
 
-// TestServerGoneAtCommit: the server has committed and cannot be asked any more.
-func TestServerGoneAtCommit(t *testing.T) {
+// TestServerGone: the server cannot be asked any more. Where it may have committed the caller is told so; what was never
+// sent is certain not to be written.
+func TestServerGone(t *testing.T) {
 	t.Parallel() // it waits as long as the ledger is patient
-	for name, where := range map[string]cut{"before": before, "after": after} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := start(t)
-			b.open("A01", "assets:a", "l:b")
-			p, cfg := startProxy(t, b.pool)
-			l := ledger.New(b.connect(cfg), b.now)
-			p.cutBy(func() cut { p.listener.Close(); return where })
+	var all sync.WaitGroup
+	for _, c := range []struct {
+		where cut // nowhere: before anything was sent
+		want  ledger.Code
+	}{{nowhere, ledger.Posted}, {before, ledger.Posted}, {after, ledger.Duplicate}} {
+		b := start(t)
+		b.open("A01", "assets:a", "l:b")
+		p, cfg := startProxy(t, b.pool)
+		l := ledger.New(b.connect(cfg), b.now)
+		p.cutBy(func() cut { p.listener.Close(); return c.where })
+		if c.where == nowhere {
+			p.close()
+		}
+		all.Go(func() {
 			tx := move("R", "assets:a", "l:b", 1)
 			r, err := l.Post(context.Background(), []ledger.Transaction{tx})
 			unknown, ok := errors.AsType[*ledger.OutcomeUnknownError](err)
-			if !ok || unknown.Book != "A01" {
-				t.Errorf("answered %+v (%v), want that the outcome is unknown", r, err)
+			if err == nil || ok != (c.where != nowhere) || ok && unknown.Book != "A01" {
+				t.Errorf("cut %d: answered %+v (%v)", c.where, r, err)
 			}
-			want := map[cut]ledger.Code{before: ledger.Posted, after: ledger.Duplicate}[where]
-			if r := b.post(tx); r[0].Code != want {
-				t.Errorf("sent again it was %s, want %s", r[0].Code, want)
+			r, err = b.Post(context.Background(), []ledger.Transaction{tx})
+			if err != nil || r[0].Code != c.want {
+				t.Errorf("cut %d: sent again it was %+v (%v), want %s", c.where, r, err, c.want)
 			}
 			b.mustStand()
 		})
 	}
-}
-
-// TestNoServer: what was never sent is certain not to be written.
-func TestNoServer(t *testing.T) {
-	t.Parallel() // it waits as long as the ledger is patient
-	b := start(t)
-	b.open("A01", "assets:a", "l:b")
-	p, cfg := startProxy(t, b.pool)
-	p.close()
-	_, err := ledger.New(b.connect(cfg), b.now).Post(context.Background(), []ledger.Transaction{move("R", "assets:a", "l:b", 1)})
-	if _, unknown := errors.AsType[*ledger.OutcomeUnknownError](err); err == nil || unknown {
-		t.Errorf("answered %v, want an error that leaves no doubt", err)
-	}
+	all.Wait()
 }
 
 // TestCallersOnABadLine has many callers post while every few commits are cut somewhere: all are answered, nothing is

@@ -78,6 +78,19 @@ SELECT 1 FROM ledger.transactions t LEFT JOIN ledger.transactions o ON o.book = 
 WHERE t.of_id IS NOT NULL
   AND (o.id IS NULL OR o.id >= t.id OR (t.phase = 'post') <> (o.phase IN ('post', 'capture')))`,
 
+	"postings and balances that do not name the transaction before": `
+WITH moved AS (SELECT DISTINCT book, account, transaction_id FROM ledger.entries), chain AS (
+    SELECT book, account, transaction_id, lag(transaction_id, 1, 0::bigint) OVER (PARTITION BY book, account ORDER BY transaction_id) AS prev
+    FROM moved
+)
+SELECT 1 FROM ledger.postings p
+JOIN chain d ON d.book = p.book AND d.transaction_id = p.transaction_id AND d.account = p.debit_account
+JOIN chain c ON c.book = p.book AND c.transaction_id = p.transaction_id AND c.account = p.credit_account
+WHERE p.debit_prev <> d.prev OR p.credit_prev <> c.prev
+UNION ALL
+SELECT 1 FROM ledger.balances b
+WHERE b.last_id <> coalesce((SELECT max(transaction_id) FROM chain e WHERE e.book = b.book AND e.account = b.account), 0)`,
+
 	"captures of more than was held": `
 SELECT 1 FROM ledger.transactions t JOIN ledger.postings p ON p.book = t.book AND p.transaction_id = t.id
 WHERE t.phase = 'capture'
