@@ -187,7 +187,7 @@ func TestHoldIsResolvedOnce(t *testing.T) {
 }
 
 // TestHoldCommittedBetweenLooks: a hold is looked for before its accounts are locked; one that another commits in between
-// is unknown or captured, and never captured on accounts that are not locked.
+// is unknown, and never captured on accounts that are not locked.
 func TestHoldCommittedBetweenLooks(t *testing.T) {
 	b := start(t)
 	ctx := context.Background()
@@ -202,11 +202,14 @@ func TestHoldCommittedBetweenLooks(t *testing.T) {
 	}
 	answered := make(chan []ledger.Result, 1)
 	go func() {
-		r, err := b.Post(ctx, []ledger.Transaction{resolving("C", ledger.Capture, "H"), move("N", "assets:b", "l:b", 1)})
+		err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+			r, err := b.PostTx(ctx, tx, []ledger.Transaction{resolving("C", ledger.Capture, "H"), move("N", "assets:b", "l:b", 1)})
+			answered <- r
+			return err
+		})
 		if err != nil {
 			t.Error(err)
 		}
-		answered <- r
 	}()
 	b.waitForLockWait()
 	if err := blocker.Commit(ctx); err != nil {
