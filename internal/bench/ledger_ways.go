@@ -63,11 +63,7 @@ func (c ledgerCase) plain() way {
 	return way{l, plainConnections, func(_ context.Context, pool *pgxpool.Pool, now func() time.Time) (post, error) {
 		return func(ctx context.Context, _ int, batch []transfer) error {
 			t, at := batch[0], now()
-			first, second, debitFirst := t.debit, t.credit, t.debit < t.credit
-			if !debitFirst {
-				first, second = second, first
-			}
-			_, err := pool.Exec(ctx, sqlPlain, book, codes[first], codes[second], debitFirst, t.amount, t.reference, kind, at, day(at), currency)
+			_, err := pool.Exec(ctx, sqlPlain, book, codes[t.debit], codes[t.credit], t.amount, t.reference, kind, at, day(at), currency)
 			return err
 		}, nil
 	}}
@@ -90,13 +86,16 @@ func (c ledgerCase) raw(perCommit float64) way {
 // beyondFunding is above the id of the funding, the only one in a new database.
 const beyondFunding = 1_000
 
-// rawWriter keeps the running totals in memory.
+// rawWriter keeps what the accounts stand at in memory. Each account belongs to one caller.
 type rawWriter struct {
-	pool            *pgxpool.Pool
-	now             func() time.Time
-	id              atomic.Int64
-	debits, credits [accounts]int64 // each account belongs to one caller
+	pool   *pgxpool.Pool
+	now    func() time.Time
+	id     atomic.Int64
+	totals [accounts]total
 }
+
+// total is what an account stands at, and the transaction that moved it last.
+type total struct{ debits, credits, last int64 }
 
 func (r *rawWriter) begin(ctx context.Context) error {
 	byCode := make(map[string]int, accounts)
@@ -108,10 +107,10 @@ func (r *rawWriter) begin(ctx context.Context) error {
 		return err
 	}
 	var code string
-	var debits, credits int64
-	_, err = pgx.ForEachRow(rows, []any{&code, &debits, &credits}, func() error {
+	var t total
+	_, err = pgx.ForEachRow(rows, []any{&code, &t.debits, &t.credits, &t.last}, func() error {
 		if i, ok := byCode[code]; ok {
-			r.debits[i], r.credits[i] = debits, credits
+			r.totals[i] = t
 		}
 		return nil
 	})
@@ -126,28 +125,31 @@ func (r *rawWriter) post(ctx context.Context, _ int, batch []transfer) error {
 	ids, amounts, references := make([]int64, n), make([]int64, n), make([]string, n)
 	debits, credits := make([]string, n), make([]string, n)
 	dd, dc, cd, cc := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	debitPrev, creditPrev := make([]int64, n), make([]int64, n)
 	// The index of references is entered from one end to the other.
 	slices.SortFunc(batch, func(a, b transfer) int { return strings.Compare(a.reference, b.reference) })
-	last := r.id.Add(int64(n))
+	before := r.id.Add(int64(n)) - int64(n)
 	touched := make([]int, 0, 2*n)
 	for i, t := range batch {
-		r.debits[t.debit] += t.amount
-		r.credits[t.credit] += t.amount
-		ids[i], references[i], amounts[i] = last-int64(n-1-i), t.reference, t.amount
-		debits[i], credits[i] = codes[t.debit], codes[t.credit]
-		dd[i], dc[i], cd[i], cc[i] = r.debits[t.debit], r.credits[t.debit], r.debits[t.credit], r.credits[t.credit]
+		d, c := &r.totals[t.debit], &r.totals[t.credit]
+		ids[i], references[i], amounts[i] = before+1+int64(i), t.reference, t.amount
+		debits[i], credits[i], debitPrev[i], creditPrev[i] = codes[t.debit], codes[t.credit], d.last, c.last
+		d.debits, c.credits, d.last, c.last = d.debits+t.amount, c.credits+t.amount, ids[i], ids[i]
+		dd[i], dc[i], cd[i], cc[i] = d.debits, d.credits, c.debits, c.credits
 		touched = append(touched, t.debit, t.credit)
 	}
-	accounts, debited, credited := r.totals(touched)
-	_, err := r.pool.Exec(ctx, sqlRaw, book, ids, references, kind, at, today, currency, debits, credits, amounts, dd, dc, cd, cc, accounts, debited, credited)
+	accounts, debited, credited, last := r.after(touched)
+	_, err := r.pool.Exec(ctx, sqlRaw, book, ids, references, kind, at, today, currency, debits, credits, amounts, dd, dc, cd, cc,
+		accounts, debited, credited, debitPrev, creditPrev, last)
 	return err
 }
 
-// totals are what the accounts touched stand at, each once and in order.
-func (r *rawWriter) totals(touched []int) (accounts []string, debits, credits []int64) {
+// after gives what the accounts touched stand at, each once and in order.
+func (r *rawWriter) after(touched []int) (accounts []string, debits, credits, last []int64) {
 	slices.Sort(touched)
-	for _, t := range slices.Compact(touched) {
-		accounts, debits, credits = append(accounts, codes[t]), append(debits, r.debits[t]), append(credits, r.credits[t])
+	for _, i := range slices.Compact(touched) {
+		t := r.totals[i]
+		accounts, debits, credits, last = append(accounts, codes[i]), append(debits, t.debits), append(credits, t.credits), append(last, t.last)
 	}
-	return accounts, debits, credits
+	return accounts, debits, credits, last
 }
