@@ -56,7 +56,7 @@ func (s *state) resolve(e *entry, w *writes) (Result, bool) {
 	if expired && e.tx.Phase == Capture {
 		return Result{Code: HoldExpired, Field: "of"}, false
 	}
-	e.of = of.id
+	e.of, e.ends = of.id, stored(of.tx.Expires)
 	if refusal, ok := within(e.tx.Postings, of.tx.Postings); !ok {
 		return refusal, false
 	}
@@ -212,8 +212,36 @@ const expiredSuffix = "/expired"
 
 const sqlExpired = `
 SELECT t.reference, t.kind, t.expires
-FROM ledger.transactions t
-WHERE t.book = $1 AND t.expires IS NOT NULL AND t.expires <= $2
-  AND NOT EXISTS (SELECT FROM ledger.transactions r
-                  WHERE r.book = $1 AND r.of_id = t.id AND r.phase IN ('capture', 'void', 'expiry'))
-ORDER BY t.expires LIMIT $3`
+FROM (SELECT hold_id FROM ledger.expiring WHERE book = $1 AND expires <= $2 ORDER BY expires, hold_id LIMIT $3) e
+CROSS JOIN LATERAL (SELECT reference, kind, expires FROM ledger.transactions WHERE book = $1 AND id = e.hold_id OFFSET 0) t`
+
+// queueExpiring keeps the list of holds whose time runs.
+func (w *writes) queueExpiring(batch *pgx.Batch, book string) {
+	var begun, ended []int64
+	var begins, ends []time.Time
+	for _, e := range w.transactions {
+		if e.tx.Phase == Hold && !e.tx.Expires.IsZero() {
+			begun, begins = append(begun, e.id), append(begins, stored(e.tx.Expires))
+		}
+		if e.tx.resolves() && !e.ends.IsZero() {
+			ended, ends = append(ended, e.of), append(ends, e.ends)
+		}
+	}
+	if len(begun) > 0 {
+		batch.Queue(sqlBeginExpiring, book, begins, begun)
+	}
+	if len(ended) > 0 {
+		batch.Queue(sqlEndExpiring, book, ends, ended)
+	}
+}
+
+const (
+	sqlBeginExpiring = `
+INSERT INTO ledger.expiring (book, expires, hold_id)
+SELECT $1, w.expires, w.id FROM unnest($2::timestamptz[], $3::bigint[]) AS w (expires, id)`
+
+	// Each is looked up by itself.
+	sqlEndExpiring = `
+DELETE FROM ledger.expiring
+WHERE book = $1 AND (expires, hold_id) IN (SELECT w.expires, w.id FROM unnest($2::timestamptz[], $3::bigint[]) AS w (expires, id))`
+)

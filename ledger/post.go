@@ -219,6 +219,7 @@ func write(ctx context.Context, on sender, in frame, book string, st *state, w *
 	if len(w.pending) > 0 {
 		w.queuePending(batch, book)
 	}
+	w.queueExpiring(batch, book)
 	st.queueBalances(batch, book)
 	batch.Queue(in.end).Exec(ended)
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {

@@ -40,8 +40,9 @@ type entry struct {
 	id        int64
 	effective time.Time
 	tx        *Transaction
-	of        int64 // id of the transaction that tx.Of names
-	resolved  bool  // of a hold
+	of        int64     // id of the transaction that tx.Of names
+	ends      time.Time // when the hold that tx resolves would have expired; zero for never
+	resolved  bool      // of a hold
 }
 
 func (s *state) scanBalances(rows pgx.Rows) error {

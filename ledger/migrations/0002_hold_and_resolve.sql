@@ -10,10 +10,9 @@ ALTER TABLE ledger.transactions
     ADD CONSTRAINT transactions_hold_alone CHECK (phase <> 'hold' OR of_id IS NULL),
     ADD CONSTRAINT transactions_only_holds_expire CHECK (phase = 'hold' OR expires IS NULL);
 
--- A hold is resolved once. Ordinary transactions have no entry in either index.
+-- A hold is resolved once. Ordinary transactions have no entry.
 CREATE UNIQUE INDEX transactions_resolution_key ON ledger.transactions (book, of_id)
     WHERE phase IN ('capture', 'void', 'expiry');
-CREATE INDEX transactions_expires ON ledger.transactions (book, expires) WHERE expires IS NOT NULL;
 
 -- What a hold sets aside, a row a posting. It counts in the pending balances until a transaction resolves the hold.
 CREATE TABLE ledger.pending (
@@ -29,7 +28,16 @@ CREATE TABLE ledger.pending (
     CONSTRAINT pending_accounts_differ CHECK (debit_account <> credit_account)
 );
 
+-- The holds whose time runs, for whoever looks which are over: a list of work, not part of the books.
+CREATE TABLE ledger.expiring (
+    book    text COLLATE "C" NOT NULL,
+    expires timestamptz NOT NULL,
+    hold_id bigint NOT NULL,
+    CONSTRAINT expiring_pkey PRIMARY KEY (book, expires, hold_id)
+);
+
 GRANT SELECT, INSERT ON ledger.pending TO exchequer_app;
+GRANT SELECT, INSERT, DELETE ON ledger.expiring TO exchequer_app;
 
 -- Posting locks and reads one row an account: what its balance is, and what deciding needs of its definition. last_id is
 -- the transaction whose postings moved it last, 0 for none.
@@ -72,6 +80,6 @@ CREATE INDEX postings_debit_account ON ledger.postings (book, debit_account, tra
 CREATE INDEX postings_credit_account ON ledger.postings (book, credit_account, transaction_id);
 ALTER TABLE ledger.postings DROP COLUMN debit_prev, DROP COLUMN credit_prev;
 ALTER TABLE ledger.balances DROP COLUMN currency, DROP COLUMN normal_side, DROP COLUMN limits, DROP COLUMN closed, DROP COLUMN last_id;
-DROP TABLE ledger.pending;
-DROP INDEX ledger.transactions_expires, ledger.transactions_resolution_key;
+DROP TABLE ledger.expiring, ledger.pending;
+DROP INDEX ledger.transactions_resolution_key;
 ALTER TABLE ledger.transactions DROP COLUMN expires, DROP COLUMN of_id, DROP COLUMN phase;
