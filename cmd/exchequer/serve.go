@@ -14,6 +14,7 @@ import (
 
 	"exchequer/internal/api"
 	"exchequer/internal/authn"
+	"exchequer/internal/bookkeeping"
 	"exchequer/internal/outbox"
 	"exchequer/internal/problem"
 	"exchequer/internal/sign"
@@ -96,6 +97,7 @@ func loopback(address string) bool {
 func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	a := api.New(api.Deps{
 		Law: g.published, Versions: g.published, Drafts: g.published, Drafting: g.published, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests,
+		Books:  &bookkeeping.Books{Pool: g.pool, Ledger: g.ledger, Now: g.clock.Now},
 		Signer: g.keys, Issuer: realm.Issuer, Authenticator: auth,
 		Health: g.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {

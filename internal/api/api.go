@@ -1,5 +1,5 @@
-// Package api is the JSON transport of Exchequer: tariffs and their drafts, quotes, bills, orders, attempts, the providers' notifications, health
-// and metrics.
+// Package api is the JSON transport of Exchequer: tariffs and their drafts, quotes, bills, orders, attempts, the providers' notifications,
+// partners' books in the ledger, health and metrics.
 //
 // It owns the shapes of requests and answers, the map from a refusal's code to an HTTP status, request ids and the
 // handling of Idempotency-Key. It guarantees that every refusal is a problem document (RFC 9457) that repeats nothing
@@ -26,6 +26,7 @@ import (
 	"exchequer/internal/outbox"
 	"exchequer/internal/publication"
 	"exchequer/internal/sign"
+	"exchequer/ledger"
 	"exchequer/providers"
 )
 
@@ -95,6 +96,13 @@ type Drafting interface {
 	Reject(ctx context.Context, actor authn.Actor, id int64, reason string) (publication.Draft, error)
 }
 
+// Books posts to the ledger for partner systems, and opens and closes their accounts; *bookkeeping.Books is one.
+type Books interface {
+	Post(ctx context.Context, actor authn.Actor, txs []ledger.Transaction) ([]ledger.Result, error)
+	OpenAccounts(ctx context.Context, actor authn.Actor, book string, accounts []ledger.Account) error
+	CloseAccount(ctx context.Context, actor authn.Actor, book, code string) error
+}
+
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
 	Law           Law
@@ -104,6 +112,7 @@ type Deps struct {
 	Bills         Bills
 	Orders        Orders
 	Inbox         Inbox
+	Books         Books
 	Keys          Keys
 	Signer        Signer
 	Issuer        string // who signs quotes, as their iss says
@@ -144,6 +153,7 @@ func New(d Deps) http.Handler {
 	s.orders(api)
 	s.attempts(api)
 	s.notifications(api, r)
+	s.ledger(api)
 	s.health(api, r)
 	s.keySet(api, r)
 	s.problems(r)

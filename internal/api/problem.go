@@ -35,6 +35,9 @@ var meanings = map[problem.Code]meaning{
 	problem.KeyReused:       {422, "Idempotency-Key used before", "The key was sent with another request. Use a new key for a new request."},
 	problem.InProgress:      {409, "Still being worked on", "The same request is being worked on. Send it again after Retry-After seconds."},
 	problem.Refused:         {422, "Cannot be quoted", "The law or the catalogue gives no certain amount, share, collecting body, budget line or account for this case: detail says which, and act names the act that decides, where one does."},
+	problem.LedgerRefused:   {422, "The ledger refused the transaction", "Nothing was written. result says why, and at which field and account."},
+	problem.ReferenceReused: {409, "Reference used before", "The book holds another transaction under the reference, which differs at the field of result. Use a new reference for a new transaction."},
+	problem.OutcomeUnknown:  {503, "Not known whether it stands", "Send the same references again after Retry-After seconds: what stands is answered as duplicate."},
 	problem.TooLarge:        {413, "Body too large", "Send a smaller body."},
 	problem.Unavailable:     {503, "Not available now", "A provider or server is down. Try again later or choose another provider."},
 	problem.Internal:        {500, "Fault of ours", "Report the instance of the problem document. With an Idempotency-Key the request may be sent again."},
@@ -63,6 +66,7 @@ type Problem struct {
 	Act      string       `json:"act,omitempty" doc:"The legal act that decides, where one does"`
 	ActVi    string       `json:"act_vi,omitempty" doc:"The same by its Vietnamese name"`
 	Errors   []Fault      `json:"errors,omitempty"`
+	Result   *resultView  `json:"result,omitempty" doc:"What the ledger said of a transaction that it refused"`
 }
 
 // Error gives the detail.
@@ -76,7 +80,7 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 // GetHeaders gives the headers that go with the refusal.
 func (p *Problem) GetHeaders() http.Header {
-	if p.Code == problem.InProgress {
+	if p.Code == problem.InProgress || p.Code == problem.OutcomeUnknown {
 		return http.Header{"Retry-After": {retryAfter}}
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"exchequer/internal/api"
 	"exchequer/internal/authn"
 	"exchequer/internal/bill"
+	"exchequer/internal/bookkeeping"
 	"exchequer/internal/calendar"
 	"exchequer/internal/order"
 	"exchequer/internal/outbox"
@@ -101,13 +102,15 @@ func newRig(t *testing.T) *rig {
 	log, timing := slog.New(slog.NewTextHandler(r.log, nil)), order.DefaultTiming()
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.handler.Load().ServeHTTP(w, q) }))
 	t.Cleanup(r.server.Close)
+	books := ledger.New(r.pool, r.clock.Now)
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: ledger.New(r.pool, r.clock.Now), Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: books, Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: "https://portal.example/return", Log: log,
 	})
 	store := publication.New(r.pool, r.clock)
 	r.deps = api.Deps{
 		Law: law, Versions: store, Drafts: store, Drafting: store, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
+		Books:         &bookkeeping.Books{Pool: r.pool, Ledger: books, Now: r.clock.Now},
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
 		Signer:        keys,
 		Issuer:        issuer,
@@ -125,7 +128,7 @@ func newRig(t *testing.T) *rig {
 
 // in is the same rig, which fails another test.
 func (r *rig) in(t *testing.T) *rig {
-	return &rig{T: t, pool: r.pool, clock: r.clock, orders: r.orders, server: r.server, token: r.token}
+	return &rig{T: t, pool: r.pool, clock: r.clock, orders: r.orders, server: r.server, issuer: r.issuer, token: r.token}
 }
 
 // vnpay is the adapter against its simulator, which notifies the API under test.

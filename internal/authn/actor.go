@@ -15,13 +15,14 @@ import (
 type Role string
 
 // The roles. A payer sees his own, an officer his body's book, treasury staff their books, System is Exchequer itself,
-// Client a partner program (the portal) that acts for payers.
+// Client a partner program (the portal) that acts for payers, Bookkeeper one that keeps books of its own in the ledger.
 const (
-	Payer    Role = "payer"
-	Client   Role = "client"
-	Officer  Role = "officer"
-	Treasury Role = "treasury"
-	System   Role = "system"
+	Payer      Role = "payer"
+	Client     Role = "client"
+	Officer    Role = "officer"
+	Treasury   Role = "treasury"
+	Bookkeeper Role = "bookkeeper"
+	System     Role = "system"
 )
 
 // Actor is who decides. ID is the token's subject; Books are the books it may act on ("*" for all).
@@ -50,6 +51,9 @@ func PayerOfPages() Actor { return Actor{ID: payerOfPages, Role: Payer, Books: [
 
 // LocalClient is everybody who can reach a server that checks no tokens: a partner program with a right on all books.
 func LocalClient() Actor { return Actor{ID: localClient, Role: Client, Books: []string{"*"}} }
+
+// Local reports whether the actor is the LocalClient, which no token can be.
+func (a Actor) Local() bool { return a.ID == localClient }
 
 // reserved reports whether a token may not have the subject.
 func reserved(subject string) bool {

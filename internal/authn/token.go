@@ -38,7 +38,7 @@ func NewVerifier(keys Keys, realm Realm, clock calendar.Clock) *Verifier {
 }
 
 // fromToken are the roles a token may give. System is not one: nobody outside is the program itself.
-var fromToken = []Role{Payer, Client, Officer, Treasury}
+var fromToken = []Role{Payer, Client, Officer, Treasury, Bookkeeper}
 
 // maxToken bounds the header before anything of it is read.
 const maxToken = 16 << 10
@@ -59,7 +59,7 @@ func (v *Verifier) Actor(_ context.Context, authorizationHeader string) (Actor, 
 		return Actor{}, refusal(err)
 	}
 	if !slices.Contains(fromToken, Role(c.Role)) {
-		return Actor{}, problem.New(problem.Unauthenticated, "the token names no role that is known here: payer, client, officer or treasury")
+		return Actor{}, problem.New(problem.Unauthenticated, "the token names no role that is known here: payer, client, officer, treasury or bookkeeper")
 	}
 	// A subject like one of the program's own would pass for it in audit rows, and could read what it opened.
 	if reserved(c.Subject) {

@@ -44,6 +44,7 @@ func TestABearerTokenGivesTheActor(t *testing.T) {
 		{ID: "portal", Role: authn.Client, Books: []string{"*"}},
 		{ID: "tuan", Role: authn.Officer, Books: []string{"HNI"}},
 		{ID: "lan", Role: authn.Treasury, Books: []string{"EVN", "HNI"}},
+		{ID: "tolls", Role: authn.Bookkeeper, Books: []string{"tolls"}},
 	} {
 		for _, scheme := range []string{"Bearer ", "bearer "} {
 			got, err := verifier.Actor(t.Context(), scheme+token(t, issuer, want))

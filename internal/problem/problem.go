@@ -15,17 +15,20 @@ type Code string
 
 // The codes, from the caller's faults to ours.
 const (
-	Invalid         Code = "invalid"         // the input is malformed or out of range: correct it
-	Unauthenticated Code = "unauthenticated" // no valid bearer token
-	Forbidden       Code = "forbidden"       // the actor may not do this on this book
-	NotFound        Code = "not_found"       // no such service, bill, order, payment
-	Conflict        Code = "conflict"        // the state does not allow it (bill paid, attempt live)
-	KeyReused       Code = "key_reused"      // Idempotency-Key seen with another body
-	InProgress      Code = "in_progress"     // the same request is still being worked on: retry later
-	Refused         Code = "refused"         // the law gives no certain amount for this case
-	TooLarge        Code = "too_large"       // body over the limit
-	Unavailable     Code = "unavailable"     // a provider or server is down: try again
-	Internal        Code = "internal"        // our fault
+	Invalid         Code = "invalid"          // the input is malformed or out of range: correct it
+	Unauthenticated Code = "unauthenticated"  // no valid bearer token
+	Forbidden       Code = "forbidden"        // the actor may not do this on this book
+	NotFound        Code = "not_found"        // no such service, bill, order, payment
+	Conflict        Code = "conflict"         // the state does not allow it (bill paid, attempt live)
+	KeyReused       Code = "key_reused"       // Idempotency-Key seen with another body
+	InProgress      Code = "in_progress"      // the same request is still being worked on: retry later
+	Refused         Code = "refused"          // the law gives no certain amount for this case
+	LedgerRefused   Code = "ledger_refused"   // the ledger refused a transaction and says why
+	ReferenceReused Code = "reference_reused" // the ledger holds another transaction under the reference
+	OutcomeUnknown  Code = "outcome_unknown"  // posted or not: send the same references again
+	TooLarge        Code = "too_large"        // body over the limit
+	Unavailable     Code = "unavailable"      // a provider or server is down: try again
+	Internal        Code = "internal"         // our fault
 )
 
 // Error is a refusal. Detail is for the person, DetailVi says the same in Vietnamese (empty where there is none); Field

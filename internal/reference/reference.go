@@ -43,6 +43,9 @@ func New(book string) string {
 // Book gives the book a reference or an attempt's reference carries.
 func Book(ref string) string { return ref[:bookLen] }
 
+// IsBook reports whether a name has the form of the gateway's books, which references carry.
+func IsBook(name string) bool { return len(name) == bookLen && strings.Trim(name, alphabet) == "" }
+
 // Order gives the order's reference of an attempt's reference.
 func Order(attempt string) string { return attempt[:Len] }
 

@@ -22,7 +22,7 @@ var layers = map[string]int{
 	"internal/booking": 2, "internal/catalog": 2, "internal/expectation": 2, "internal/finding": 2,
 	"internal/outbox": 2, "internal/audit": 2,
 
-	"internal/bill": 3, "internal/approval": 3, "internal/publication": 3, "internal/quote": 3, "internal/receipt": 3,
+	"internal/bill": 3, "internal/bookkeeping": 3, "internal/approval": 3, "internal/publication": 3, "internal/quote": 3, "internal/receipt": 3,
 
 	"internal/order": 4, "internal/settlement": 4, "internal/biller": 4, "internal/rehearsal": 4, "reconciliation": 4,
 
