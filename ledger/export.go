@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,75 +14,68 @@ import (
 // Format is a form of export.
 type Format string
 
-// The formats that can be written.
+// The formats that can be written. All but CSV are journals: what is posted, dated by effective day, each account under
+// its book, with balances asserted at both ends. What is pending is in no journal; a comment at the end counts it.
 const (
-	// HLedger is a journal that `hledger check -s balancednoautoconversion ordereddates` accepts: accounts and
-	// commodities declared, dated by effective day, each account under its book.
+	// HLedger is a journal that `hledger check -s balancednoautoconversion ordereddates` accepts.
 	HLedger Format = "hledger"
-	// CSV is one row a posting, with a header.
+	// LedgerCLI is a journal that `ledger --pedantic` accepts.
+	LedgerCLI Format = "ledger"
+	// Beancount is a journal that `bean-check` accepts; BeancountName says how its accounts are called.
+	Beancount Format = "beancount"
+	// CSV is everything a book holds, in the order in which it was entered: what Import reads. See docs/ledger-formats.md.
 	CSV Format = "csv"
 )
 
-// ExportOptions says what to write.
+// ExportOptions says what to write. Days are effective days at 00:00 UTC.
 type ExportOptions struct {
 	Format Format
-	Book   string // "" for all
+	Book   string    // "" for all
+	From   time.Time // first day; zero means from the beginning
+	To     time.Time // last day; zero means to the end
 }
 
-// FormatError is a format that cannot be written.
-type FormatError struct{ Format Format }
+// FormatError is a format that cannot be written, or a day that the format cannot carry.
+type FormatError struct {
+	Format Format
+	Day    time.Time // 00:00 UTC; zero where the format itself is not known
+}
 
-// Error names the formats that can be written.
+// Error says what can be written.
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("the ledger cannot be written as %q: use %s or %s", string(e.Format), HLedger, CSV)
+	if e.Day.IsZero() {
+		return fmt.Sprintf("the ledger cannot be written as %q: use %s, %s, %s or %s", string(e.Format), HLedger, LedgerCLI, Beancount, CSV)
+	}
+	return fmt.Sprintf("%s cannot carry the day %s: choose another format or period", e.Format, e.Day.Format(time.DateOnly))
 }
 
-// record is one posting with its transaction, as exported.
-type record struct {
-	book      string
-	id        int64
-	reference string
-	kind      string
-	occurred  time.Time
-	effective time.Time
-	recorded  time.Time
-	link      string
-	line      int32
-	posting   Posting
+// BookError is a book that is not as it has to be.
+type BookError struct {
+	Book   string
+	Reason string // what is wrong with it
 }
 
-// form writes one format.
-type form interface {
-	begin(out *bufio.Writer, accounts []Balance) error
-	record(out *bufio.Writer, r *record) error
-}
+// Error names the book and what is wrong.
+func (e *BookError) Error() string { return fmt.Sprintf("book %s %s", e.Book, e.Reason) }
 
-// Export writes the ledger, ordered by effective day, then book, then id, from one consistent view. It holds no more
-// than a page a book in memory. It refuses another format with *FormatError before anything is written.
+// Export writes the ledger from one consistent view: a journal by effective day, then book, then id; CSV by book, then
+// in the order of entry. What it keeps in memory grows with accounts and books, not with postings. It refuses with
+// *FormatError what the format cannot carry and with *BookError a book that is not open; what was written by then is no
+// whole file.
 func (l *Ledger) Export(ctx context.Context, w io.Writer, o ExportOptions) error {
-	var f form
-	switch o.Format {
-	case HLedger:
-		f = &journal{}
-	case CSV:
-		f = table{}
-	default:
-		return &FormatError{o.Format}
+	if !slices.Contains([]Format{HLedger, LedgerCLI, Beancount, CSV}, o.Format) {
+		return &FormatError{Format: o.Format}
 	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	err := l.reading(ctx, func(tx pgx.Tx) error {
-		accounts, err := l.BalancesTx(ctx, tx, Query{Book: o.Book})
+		books, err := exportedBooks(ctx, tx, o.Book)
 		if err != nil {
 			return err
 		}
-		if err := f.begin(out, accounts); err != nil {
-			return err
+		if o.Format == CSV {
+			return exportCSV(ctx, tx, out, books, o)
 		}
-		streams, err := openStreams(ctx, tx, o.Book)
-		if err != nil {
-			return err
-		}
-		return streams.merge(ctx, tx, func(r *record) error { return f.record(out, r) })
+		return l.exportJournal(ctx, tx, out, books, o)
 	})
 	if err != nil {
 		return err
@@ -90,86 +83,16 @@ func (l *Ledger) Export(ctx context.Context, w io.Writer, o ExportOptions) error
 	return out.Flush()
 }
 
-// stream is a book's postings in order, a page at a time through a cursor.
-type stream struct {
-	cursor string
-	page   []record
-	next   int
+// exportedBooks gives the book that is asked for, or all.
+func exportedBooks(ctx context.Context, tx pgx.Tx, book string) ([]string, error) {
+	books, err := bookNames(ctx, tx)
+	if err != nil || book == "" {
+		return books, err
+	}
+	if !slices.Contains(books, book) {
+		return nil, &BookError{book, "is not open: name one that has accounts"}
+	}
+	return []string{book}, nil
 }
 
-type streams []*stream
-
-const pageSize = 500
-
-func openStreams(ctx context.Context, tx pgx.Tx, book string) (streams, error) {
-	books := []string{book}
-	if book == "" {
-		var err error
-		if books, err = bookNames(ctx, tx); err != nil {
-			return nil, err
-		}
-	}
-	var all streams
-	for i, book := range books {
-		s := &stream{cursor: "ledger_export_" + strconv.Itoa(i)}
-		if _, err := tx.Exec(ctx, "DECLARE "+s.cursor+" NO SCROLL CURSOR FOR "+sqlExport, book); err != nil {
-			return nil, fault("export book "+book, err)
-		}
-		if err := s.fill(ctx, tx); err != nil {
-			return nil, err
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
-
-// fill reads the next page when the last is used up.
-func (s *stream) fill(ctx context.Context, tx pgx.Tx) error {
-	if s.next < len(s.page) {
-		return nil
-	}
-	s.page, s.next = s.page[:0], 0
-	rows, err := tx.Query(ctx, fmt.Sprintf("FETCH FORWARD %d FROM %s", pageSize, s.cursor))
-	if err != nil {
-		return fault("export", err)
-	}
-	var r record
-	_, err = pgx.ForEachRow(rows, []any{&r.book, &r.id, &r.reference, &r.kind, &r.occurred, &r.effective, &r.recorded,
-		&r.link, &r.line, &r.posting.Debit, &r.posting.Credit, &r.posting.Amount, &r.posting.Currency}, func() error {
-		s.page = append(s.page, r)
-		return nil
-	})
-	if err != nil {
-		return fault("export", err)
-	}
-	return nil
-}
-
-// merge gives the records of all books by day. Streams stand in the order of books, so the first of equals is taken.
-func (all streams) merge(ctx context.Context, tx pgx.Tx, give func(*record) error) error {
-	for {
-		var first *stream
-		for _, s := range all {
-			if s.next < len(s.page) && (first == nil || s.page[s.next].effective.Before(first.page[first.next].effective)) {
-				first = s
-			}
-		}
-		if first == nil {
-			return nil
-		}
-		if err := give(&first.page[first.next]); err != nil {
-			return err
-		}
-		first.next++
-		if err := first.fill(ctx, tx); err != nil {
-			return err
-		}
-	}
-}
-
-const sqlExport = `
-SELECT t.book, t.id, t.reference, t.kind, t.occurred, t.effective_day, t.recorded, t.link,
-       p.line, p.debit_account, p.credit_account, p.amount, p.currency
-FROM ledger.transactions t JOIN ledger.postings p ON p.book = t.book AND p.transaction_id = t.id
-WHERE t.book = $1 AND p.book = $1
-ORDER BY t.effective_day, t.id, p.line`
+func (o ExportOptions) period() []any { return []any{instantOrNil(o.From), instantOrNil(o.To)} }
