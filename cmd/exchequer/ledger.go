@@ -16,7 +16,9 @@ import (
 type ledgerCmd struct {
 	Verify   ledgerVerifyCmd   `cmd:"" help:"Recomputes every balance from its postings and proves the books."`
 	Balances ledgerBalancesCmd `cmd:"" help:"What stands on the accounts."`
-	Export   ledgerExportCmd   `cmd:"" help:"Writes the books for another program."`
+	Export   ledgerExportCmd   `cmd:"" help:"Writes the books for another program, or as CSV to be read back."`
+	Import   ledgerImportCmd   `cmd:"" help:"Reads the CSV of books that are not there yet."`
+	Digest   ledgerDigestCmd   `cmd:"" help:"What a book holds as one number, which a copy shares."`
 }
 
 type ledgerVerifyCmd struct {
@@ -80,18 +82,6 @@ func (c ledgerBalancesCmd) Run(ctx context.Context, e *environment) error {
 				fmt.Fprintf(w, "%s\t%s\t%20s\n", r.Book, r.Account, money.Format(r.NetVND, "en"))
 			}
 		})
-	})
-}
-
-type ledgerExportCmd struct {
-	Format string `required:"" help:"hledger or csv."`
-	Book   string `help:"Only this book."`
-}
-
-// Run streams the books to stdout.
-func (c ledgerExportCmd) Run(ctx context.Context, e *environment) error {
-	return withGateway(ctx, e.log, func(g *gateway) error {
-		return g.ledger.Export(ctx, e.stdout, ledger.ExportOptions{Format: ledger.Format(c.Format), Book: c.Book})
 	})
 }
 

@@ -139,6 +139,7 @@ func TestTwoRunsOnTheSameBooksProveThemselves(t *testing.T) {
 		t.Errorf("%d and %d stray notifications, want 0 and 1", first.Proof.Strays, second.Proof.Strays)
 	}
 	i.verified()
+	i.copied()
 	// The first run published the law that comes with the program, so nothing is left to bring.
 	out, status := i.run("migrate", "--json")
 	var again migrated
