@@ -14,7 +14,7 @@ type beancount struct {
 
 type accountKey struct{ book, code string }
 
-func (b *beancount) begin(out *bufio.Writer, j *journal) error {
+func (b *beancount) begin(out *bufio.Writer, j *journal) {
 	fmt.Fprintln(out, "; What is posted, by effective day. Each account stands under its book; docs/ledger-formats.md says how they are named.")
 	day := j.first
 	if day.IsZero() {
@@ -37,12 +37,11 @@ func (b *beancount) begin(out *bufio.Writer, j *journal) error {
 		}
 		fmt.Fprintf(out, "  %s  %s %s\n", b.name(a.Book, a.Account), major(a.standing(), a.Currency), a.Currency)
 	}
-	return nil
 }
 
 func (b *beancount) name(book, code string) string { return b.names[accountKey{book, code}] }
 
-func (b *beancount) transaction(out *bufio.Writer, r *record) error {
+func (b *beancount) transaction(out *bufio.Writer, r *record) {
 	fmt.Fprintf(out, "\n%s * \"%s\" \"%s\"\n", r.effective.Format(time.DateOnly), r.Reference, r.Kind)
 	fmt.Fprintf(out, "  id: \"%d\"\n  occurred: \"%s\"\n  recorded: \"%s\"\n", r.id, instant(r.Occurred), instant(r.recorded))
 	if r.Link != "" {
@@ -56,14 +55,13 @@ func (b *beancount) transaction(out *bufio.Writer, r *record) error {
 		fmt.Fprintf(out, "  %s  %s %s\n", b.name(r.Book, q.Debit), amount, q.Currency)
 		fmt.Fprintf(out, "  %s  -%s %s\n", b.name(r.Book, q.Credit), amount, q.Currency)
 	}
-	return nil
 }
 
-func (b *beancount) end(out *bufio.Writer, j *journal) error {
+func (b *beancount) end(out *bufio.Writer, j *journal) {
 	if !j.last.IsZero() {
 		b.assert(out, j)
 	}
-	return leftOut(out, j)
+	leftOut(out, j)
 }
 
 // assert states each balance exactly: without the tolerance given, the last digit would be free.

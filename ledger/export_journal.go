@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// form writes one format of journal.
+// form writes one format of journal. A writer that has failed says so at the next write.
 type form interface {
-	begin(out *bufio.Writer, j *journal) error
-	transaction(out *bufio.Writer, r *record) error
-	end(out *bufio.Writer, j *journal) error
+	begin(out *bufio.Writer, j *journal)
+	transaction(out *bufio.Writer, r *record)
+	end(out *bufio.Writer, j *journal)
 }
 
 // journal is what a journal states besides its transactions.
@@ -51,9 +51,7 @@ func (l *Ledger) exportJournal(ctx context.Context, tx pgx.Tx, out *bufio.Writer
 	if err := o.Format.carries(j.first); err != nil {
 		return err
 	}
-	if err := f.begin(out, j); err != nil {
-		return err
-	}
+	f.begin(out, j)
 	err = merge(ctx, tx, all, func(r *record) error {
 		if err := o.Format.carries(r.effective); err != nil {
 			return err
@@ -65,7 +63,9 @@ func (l *Ledger) exportJournal(ctx context.Context, tx pgx.Tx, out *bufio.Writer
 			j.pendings[r.Phase]++
 			return nil
 		}
-		return f.transaction(out, r)
+		f.transaction(out, r)
+		_, err := out.Write(nil) // what failed before fails again
+		return err
 	})
 	if err != nil {
 		return err
@@ -78,7 +78,8 @@ func (l *Ledger) exportJournal(ctx context.Context, tx pgx.Tx, out *bufio.Writer
 	if err := o.Format.carries(j.last); err != nil {
 		return err
 	}
-	return f.end(out, j)
+	f.end(out, j)
+	return nil
 }
 
 func formOf(f Format) form {

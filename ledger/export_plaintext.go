@@ -12,7 +12,7 @@ import (
 // decimals a commodity has, ledger refuses a sample without any.
 type plainText struct{ samples bool }
 
-func (p *plainText) begin(out *bufio.Writer, j *journal) error {
+func (p *plainText) begin(out *bufio.Writer, j *journal) {
 	fmt.Fprintln(out, "; What is posted, by effective day. Each account stands under its book.")
 	for _, c := range currencies(j.closing) {
 		if !p.samples {
@@ -38,10 +38,9 @@ func (p *plainText) begin(out *bufio.Writer, j *journal) error {
 		}
 		fmt.Fprintf(out, "    %s:%s  %s %s\n", a.Book, a.Account, major(a.standing(), a.Currency), a.Currency)
 	}
-	return nil
 }
 
-func (p *plainText) transaction(out *bufio.Writer, r *record) error {
+func (p *plainText) transaction(out *bufio.Writer, r *record) {
 	fmt.Fprintf(out, "\n%s * (%s) %s\n", r.effective.Format(time.DateOnly), r.Reference, r.Kind)
 	fmt.Fprintf(out, "    ; id: %d\n    ; occurred: %s\n    ; recorded: %s\n", r.id, instant(r.Occurred), instant(r.recorded))
 	if r.Link != "" {
@@ -55,24 +54,22 @@ func (p *plainText) transaction(out *bufio.Writer, r *record) error {
 		fmt.Fprintf(out, "    %s:%s  %s %s\n", r.Book, q.Debit, amount, q.Currency)
 		fmt.Fprintf(out, "    %s:%s  -%s %s\n", r.Book, q.Credit, amount, q.Currency)
 	}
-	return nil
 }
 
 // end asserts what the ledger has on every account. Without a day there is no transaction, and nothing to assert.
-func (p *plainText) end(out *bufio.Writer, j *journal) error {
+func (p *plainText) end(out *bufio.Writer, j *journal) {
 	if !j.last.IsZero() {
 		fmt.Fprintf(out, "\n%s * closing balances\n", j.last.Format(time.DateOnly))
 		for _, a := range j.closing {
 			fmt.Fprintf(out, "    %s:%s  0 %s = %s %s\n", a.Book, a.Account, a.Currency, major(a.standing(), a.Currency), a.Currency)
 		}
 	}
-	return leftOut(out, j)
+	leftOut(out, j)
 }
 
-func leftOut(out *bufio.Writer, j *journal) error {
-	_, err := fmt.Fprintf(out, "\n; left out, as they post nothing: holds %d, voids %d, expiries %d\n",
+func leftOut(out *bufio.Writer, j *journal) {
+	fmt.Fprintf(out, "\n; left out, as they post nothing: holds %d, voids %d, expiries %d\n",
 		j.pendings[Hold], j.pendings[Void], j.pendings[expiry])
-	return err
 }
 
 func currencies(accounts []Balance) []string {

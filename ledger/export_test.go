@@ -230,6 +230,30 @@ func TestProgramsRefuseWhatDoesNotBalance(t *testing.T) {
 	}
 }
 
+// full takes so many bytes and no more.
+type full struct{ room int }
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.room -= len(p); f.room < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+var errFull = errors.New("no room")
+
+func TestExportSaysThatItCouldNotWrite(t *testing.T) {
+	b := exported(t)
+	for _, format := range []ledger.Format{ledger.HLedger, ledger.LedgerCLI, ledger.Beancount, ledger.CSV} {
+		whole := len(b.export(ledger.ExportOptions{Format: format}))
+		for _, room := range []int{0, whole / 2, whole - 1} {
+			if err := b.Export(context.Background(), &full{room}, ledger.ExportOptions{Format: format}); !errors.Is(err, errFull) {
+				t.Errorf("%s, with room for %d bytes of %d: %v", format, room, whole, err)
+			}
+		}
+	}
+}
+
 func TestJournalsSayWhatTheyLeaveOut(t *testing.T) {
 	b := exported(t)
 	for _, format := range []ledger.Format{ledger.HLedger, ledger.LedgerCLI, ledger.Beancount} {

@@ -63,6 +63,9 @@ func (im *importer) close(ctx context.Context, read row) error {
 	if err := im.flush(ctx); err != nil {
 		return err
 	}
+	if err := im.writeBalances(ctx); err != nil {
+		return err
+	}
 	im.st.closedThrough = day
 	return im.l.CloseDayTx(ctx, im.tx, im.book, day, m["by"])
 }

@@ -109,12 +109,23 @@ func (im *importer) lookup(ctx context.Context) error {
 	return im.st.readPostings(ctx, im.tx, im.book)
 }
 
-// finish writes the balances, closes accounts, and proves that what stands now is what the file says.
-func (im *importer) finish(ctx context.Context, digest string) error {
+// writeBalances brings the balances up to what is written: at the end, and before a closing looks at them.
+func (im *importer) writeBalances(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	im.st.queueBalances(batch, im.book)
 	if err := im.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("import book "+im.book, err)
+	}
+	for _, a := range im.st.accounts {
+		a.touched = false
+	}
+	return nil
+}
+
+// finish writes the balances, closes accounts, and proves that what stands now is what the file says.
+func (im *importer) finish(ctx context.Context, digest string) error {
+	if err := im.writeBalances(ctx); err != nil {
+		return err
 	}
 	for code, line := range im.closing {
 		err := im.l.CloseAccountTx(ctx, im.tx, im.book, code)
