@@ -96,10 +96,10 @@ func tellLedgerBench(w io.Writer, r *bench.LedgerReport) {
 		fmt.Fprintf(w, ", in %s (%s), %.0f µs for a flushed write of 8 KiB", r.Server.Folder, r.Server.FileSystem, r.FsyncUS)
 	}
 	fmt.Fprintf(w, "; %d accounts, the median of %d rounds of %g s\n\n", s.Accounts, s.Rounds, s.RoundSeconds)
-	fmt.Fprint(w, "run\ta second\tp50 ms\tp99 ms\ta commit\tWAL bytes\ttable bytes\tof plain\tof raw\trounds\n")
+	fmt.Fprint(w, "run\ta second\tp50 ms\tp99 ms\ta commit\tWAL bytes\ttable bytes\tcpu µs\tserver cpu µs\tof plain\tof raw\trounds\n")
 	for _, run := range r.Runs {
-		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t%s\t%s\t%.0f\n", run.Name, run.PerSecond, run.P50, run.P99, run.PerCommit,
-			run.WALBytes, run.TableBytes, times(run.RatioPlain), times(run.RatioRaw), run.Rounds)
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%s\t%s\t%.0f\n", run.Name, run.PerSecond, run.P50, run.P99, run.PerCommit,
+			run.WALBytes, run.TableBytes, run.CPU, run.ServerCPU, times(run.RatioPlain), times(run.RatioRaw), run.Rounds)
 	}
 }
 

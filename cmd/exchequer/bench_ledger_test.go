@@ -20,7 +20,7 @@ func TestBenchLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	args := []string{"bench", "ledger", "--seconds", "0.05", "--rounds", "1", "--only", "ledger/single/32", "--dir", dir, "--json"}
+	args := []string{"bench", "ledger", "--seconds", "0.2", "--rounds", "1", "--only", "ledger/single/32/hot", "--dir", dir, "--json"}
 	if status := execute(t.Context(), args, &out, &errs); status != 0 {
 		t.Fatalf("ended with %d: %s", status, &errs)
 	}
@@ -36,14 +36,12 @@ func TestBenchLedger(t *testing.T) {
 		r.Server["file_system"] == "" || filepath.Dir(r.Server["folder"]) != dir {
 		t.Errorf("said about the server: %v, one fsync %v µs", r.Server, r.FsyncUS)
 	}
-	var names, want []string
-	for _, c := range []string{"single/32/random", "single/32/hot"} {
-		want = append(want, "ledger/"+c, "plain/"+c, "raw/"+c)
-	}
+	var names []string
 	for _, run := range r.Runs {
 		name := run["name"].(string)
 		names = append(names, name)
-		figures := []string{"per_second", "seconds", "postings", "p50_ms", "p99_ms", "postings_per_commit", "wal_bytes_per_posting"}
+		figures := []string{"per_second", "seconds", "postings", "p50_ms", "p99_ms", "postings_per_commit", "wal_bytes_per_posting",
+			"cpu_us", "server_cpu_us"}
 		if strings.HasPrefix(name, "ledger/") {
 			figures = append(figures, "ratio_plain", "ratio_raw")
 		}
@@ -57,7 +55,7 @@ func TestBenchLedger(t *testing.T) {
 			t.Errorf("%s: table bytes %v", name, run["table_bytes_per_posting"])
 		}
 	}
-	if !slices.Equal(names, want) {
+	if want := []string{"ledger/single/32/hot", "plain/single/32/hot", "raw/single/32/hot"}; !slices.Equal(names, want) {
 		t.Errorf("runs %v, want %v", names, want)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -35,6 +35,10 @@ type LedgerRun struct {
 	PerCommit  float64 `json:"postings_per_commit"`
 	WALBytes   float64 `json:"wal_bytes_per_posting"`
 	TableBytes float64 `json:"table_bytes_per_posting"` // with indexes
+	// Processor time of one posting in microseconds, of this program and of a private server: on a machine with other
+	// work they say more than the time on the wall.
+	CPU       float64 `json:"cpu_us"`
+	ServerCPU float64 `json:"server_cpu_us,omitzero"`
 	// The ledger's speed over that of the other way, the median of what each round gives; for the ledger's own runs.
 	RatioPlain float64   `json:"ratio_plain,omitzero"`
 	RatioRaw   float64   `json:"ratio_raw,omitzero"`
@@ -190,15 +194,22 @@ func (o LedgerOptions) round(ctx context.Context, s *server, name string, w way,
 	if err != nil {
 		return LedgerRun{}, err
 	}
+	ours, theirs := usage().cpu, s.cpu()
 	m, err := w.run(ctx, o, 2, o.Round, post, tick)
 	if err != nil {
 		return LedgerRun{}, err
 	}
+	ours, theirs = usage().cpu-ours, s.cpu()-theirs
 	after, err := readWritten(ctx, pool)
 	if err != nil {
 		return LedgerRun{}, err
 	}
 	run := m.figures(name, after.wal-before.wal, after.tables-before.tables)
+	run.CPU, run.ServerCPU = float64(ours)/1000/float64(m.postings), float64(theirs)/float64(m.postings)
+	// The statistics are those of an empty book, and plans made for one take hours on a full one.
+	if err := s.asOwner(ctx, databaseURL(s.url, s.fresh, 0), "ANALYZE"); err != nil {
+		return LedgerRun{}, err
+	}
 	if run.PerCommit, err = s.checkBook(ctx, pool, name, m.postings, o.Wall); err != nil {
 		return LedgerRun{}, err
 	}

@@ -86,7 +86,7 @@ type measured struct {
 	times    histogram
 }
 
-// run calls until the time is up and waits for the last answers, which count.
+// run calls until the time is up, each caller once at least, and waits for the last answers, which count.
 func (l load) run(ctx context.Context, o LedgerOptions, seed uint64, length time.Duration, p post, tick func(time.Duration)) (*measured, error) {
 	var m measured
 	var mu sync.Mutex
@@ -94,10 +94,10 @@ func (l load) run(ctx context.Context, o LedgerOptions, seed uint64, length time
 	group, ctx := errgroup.WithContext(ctx)
 	for caller := range l.callers {
 		group.Go(func() error {
-			for make := l.maker(caller, seed); ; {
-				batch := make.next()
+			for maker := l.maker(caller, seed); ; {
+				batch := maker.next()
 				began := o.Wall().Sub(start)
-				if began >= length {
+				if began >= length && maker.made > uint64(len(batch)) {
 					return nil
 				}
 				if err := p(ctx, caller, batch); err != nil {
