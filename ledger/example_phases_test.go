@@ -50,8 +50,8 @@ func payout(reference string, amount int64) ledger.Transaction {
 	return t
 }
 
-// resolve captures or voids a hold in full.
-func resolve(reference string, phase ledger.Phase, hold string) ledger.Transaction {
+// resolution captures or voids a hold in full.
+func resolution(reference string, phase ledger.Phase, hold string) ledger.Transaction {
 	t := paid(reference, 0)
 	t.Phase, t.Of, t.Postings = phase, hold, nil
 	return t
@@ -104,7 +104,7 @@ func ExampleLedger_Post_hold() {
 		part := payout("CAPTURE-1", 45_000)
 		part.Phase, part.Of = ledger.Capture, "HOLD-1"
 		err := show(ctx, l, paid("PAY-1", 100_000), first, second, payout("OUT-1", 20_000),
-			part, resolve("VOID-2", ledger.Void, "HOLD-2"), resolve("CAPTURE-2", ledger.Capture, "HOLD-2"))
+			part, resolution("VOID-2", ledger.Void, "HOLD-2"), resolution("CAPTURE-2", ledger.Capture, "HOLD-2"))
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func ExampleLedger_ExpireHolds() {
 			return err
 		}
 		*clock = clock.Add(15 * time.Minute)
-		if err := show(ctx, l, resolve("CAPTURE-1", ledger.Capture, "HOLD-1")); err != nil {
+		if err := show(ctx, l, resolution("CAPTURE-1", ledger.Capture, "HOLD-1")); err != nil {
 			return err
 		}
 		n, err := l.ExpireHolds(ctx, "A01", exampleDay, 100)
@@ -143,7 +143,7 @@ func ExampleLedger_ExpireHolds() {
 			return err
 		}
 		fmt.Println(n, "expired")
-		return show(ctx, l, resolve("CAPTURE-2", ledger.Capture, "HOLD-2"))
+		return show(ctx, l, resolution("CAPTURE-2", ledger.Capture, "HOLD-2"))
 	})
 	// Output:
 	// PAY-1 posted
