@@ -287,9 +287,7 @@ func (p *play) send(batch []ledger.Transaction) {
 }
 
 func (p *play) transaction() ledger.Transaction {
-	tx := move(p.reference("reference"), "", "", 0)
-	tx.Book, tx.Postings = rapid.SampledFrom(p.books[:]).Draw(p.T, "book"), nil
-	tx.Day = monday.AddDate(0, 0, rapid.IntRange(0, 4).Draw(p.T, "day"))
+	tx := drawTransaction(p.T, rapid.SampledFrom(p.books[:]).Draw(p.T, "book"))
 	tx.FixedDay = rapid.IntRange(0, 3).Draw(p.T, "fixed") == 2
 	switch tx.Phase = rapid.SampledFrom([]ledger.Phase{ledger.Capture, ledger.Hold, ledger.Post, ledger.Void}).Draw(p.T, "phase"); tx.Phase {
 	case ledger.Hold:
@@ -300,37 +298,39 @@ func (p *play) transaction() ledger.Transaction {
 		tx.Of = p.of(tx.Book, ledger.Hold)
 		of := p.model[tx.Book].entries[tx.Of]
 		switch rapid.IntRange(0, 2).Draw(p.T, "captures") {
-		case 0: // in full
-			return tx
+		case 0:
+			tx.Postings = nil // in full
 		case 1:
 			if of != nil && of.tx.Phase == ledger.Hold {
-				tx.Postings = append(tx.Postings, of.tx.Postings...)
+				tx.Postings = slices.Clone(of.tx.Postings)
 				tx.Postings[0].Amount += rapid.Int64Range(1-tx.Postings[0].Amount, 1).Draw(p.T, "more or less")
-				return tx
 			}
 		}
 	case ledger.Void:
-		tx.Of = p.of(tx.Book, ledger.Hold)
-		return tx
+		tx.Of, tx.Postings = p.of(tx.Book, ledger.Hold), nil
 	default:
 		if rapid.Bool().Draw(p.T, "corrects") {
 			tx.Of = p.of(tx.Book, ledger.Post)
 		}
 	}
-	accounts := []string{"assets:a", "assets:b", "l:c", "l:d"}
-	if rapid.IntRange(0, 9).Draw(p.T, "names an account that is not open") == 7 {
-		accounts = append(accounts, "l:none")
-	}
-	for range rapid.IntRange(1, 3).Draw(p.T, "postings") {
-		pair := rapid.Permutation(accounts).Draw(p.T, "accounts")
-		tx.Postings = append(tx.Postings, ledger.Posting{Debit: pair[0], Credit: pair[1], Currency: "VND",
-			Amount: rapid.Int64Range(1, 20).Draw(p.T, "amount")})
-	}
 	return tx
 }
 
-func (p *play) reference(label string) string {
-	return fmt.Sprintf("R%d", rapid.IntRange(0, 40).Draw(p.T, label))
+// drawTransaction gives a posting between the accounts of the model, now and then one that is not open.
+func drawTransaction(rt *rapid.T, book string) ledger.Transaction {
+	accounts := []string{"assets:a", "assets:b", "l:c", "l:d"}
+	if rapid.IntRange(0, 9).Draw(rt, "names an account that is not open") == 7 {
+		accounts = append(accounts, "l:none")
+	}
+	tx := move(fmt.Sprintf("R%d", rapid.IntRange(0, 40).Draw(rt, "reference")), "", "", 0)
+	tx.Book, tx.Postings = book, nil
+	tx.Day = monday.AddDate(0, 0, rapid.IntRange(0, 4).Draw(rt, "day"))
+	for range rapid.IntRange(1, 3).Draw(rt, "postings") {
+		pair := rapid.Permutation(accounts).Draw(rt, "accounts")
+		tx.Postings = append(tx.Postings, ledger.Posting{Debit: pair[0], Credit: pair[1], Currency: "VND",
+			Amount: rapid.Int64Range(1, 20).Draw(rt, "amount")})
+	}
+	return tx
 }
 
 // of names a transaction of the phase that stands in the book, or anything.
@@ -342,7 +342,7 @@ func (p *play) of(book string, phase ledger.Phase) string {
 		}
 	}
 	if len(all) == 0 || rapid.IntRange(0, 9).Draw(p.T, "of anything") == 7 {
-		return p.reference("of")
+		return fmt.Sprintf("R%d", rapid.IntRange(0, 40).Draw(p.T, "anything"))
 	}
 	slices.Sort(all)
 	return rapid.SampledFrom(all).Draw(p.T, "of")
