@@ -6,6 +6,8 @@
 //   - a (book, reference) is posted once, however often and from wherever it is sent;
 //   - transactions and postings only grow: the program's database role cannot change or remove one;
 //   - every posting carries what its two accounts stood at after it, so that Verify can say which row was touched;
+//   - every transaction becomes a leaf of its book's Merkle tree, so that a signed Checkpoint holds the ledger to its past
+//     and a Proof shows one transaction to a stranger;
 //   - a closed day takes no more entries, and closing waits for postings under way.
 //
 // Amounts are int64 in the minor unit of an ISO 4217 currency. A book is a set of accounts that balances by itself;

@@ -464,3 +464,35 @@ func TestSealingReadsOnlyItsRows(t *testing.T) {
 		t.Errorf("read from end to end: %s (%v)", slices.Compact(scanned), err)
 	}
 }
+
+// BenchmarkSeal seals transactions of one posting each, and says what a leaf takes in tables and indexes.
+func BenchmarkSeal(b *testing.B) {
+	l := start(b)
+	ctx := context.Background()
+	l.open("A01", "assets:a", "l:a")
+	for left := 100_000; left > 0; left -= 5_000 {
+		var batch []ledger.Transaction
+		for i := range 5_000 {
+			batch = append(batch, move(fmt.Sprintf("R%d", left-i), "assets:a", "l:a", 1))
+		}
+		l.mustPost(batch...)
+	}
+	taken := 0
+	for b.Loop() {
+		n, err := l.SealStep(ctx, "A01")
+		if err != nil || n == 0 {
+			break
+		}
+		taken += n
+	}
+	b.ReportMetric(float64(taken)/b.Elapsed().Seconds(), "leaves/s")
+	var bytes int64
+	err := l.pool.QueryRow(ctx, `SELECT sum(pg_total_relation_size(t)) FROM unnest(ARRAY['ledger.leaves', 'ledger.nodes', 'ledger.seals']::regclass[]) t`).Scan(&bytes)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(bytes)/float64(taken), "bytes/leaf")
+	began := time.Now()
+	l.mustVerify()
+	b.Logf("verify of %d transactions: %s", l.tree("A01").Size, time.Since(began))
+}

@@ -14,27 +14,33 @@ import (
 )
 
 type ledgerCmd struct {
-	Verify   ledgerVerifyCmd   `cmd:"" help:"Recomputes every balance from its postings and proves the books."`
-	Balances ledgerBalancesCmd `cmd:"" help:"What stands on the accounts."`
-	Export   ledgerExportCmd   `cmd:"" help:"Writes the books for another program, or as CSV to be read back."`
-	Import   ledgerImportCmd   `cmd:"" help:"Reads the CSV of books that are not there yet."`
-	Digest   ledgerDigestCmd   `cmd:"" help:"What a book holds as one number, which a copy shares."`
+	Verify     ledgerVerifyCmd     `cmd:"" help:"Recomputes balances and trees from what was posted and proves the books."`
+	Balances   ledgerBalancesCmd   `cmd:"" help:"What stands on the accounts."`
+	Export     ledgerExportCmd     `cmd:"" help:"Writes the books for another program, or as CSV to be read back."`
+	Import     ledgerImportCmd     `cmd:"" help:"Reads the CSV of books that are not there yet."`
+	Digest     ledgerDigestCmd     `cmd:"" help:"What a book holds as one number, which a copy shares."`
+	Seal       ledgerSealCmd       `cmd:"" help:"Gives every transaction its leaf in its book's tree; a running program does so by itself."`
+	Checkpoint ledgerCheckpointCmd `cmd:"" help:"Publishes the signed roots of all books."`
+	Prove      ledgerProveCmd      `cmd:"" help:"Proves that a transaction is in a published tree."`
+	CheckProof ledgerCheckProofCmd `cmd:"" name:"check-proof" help:"Checks such a proof with the public key alone."`
 }
 
 type ledgerVerifyCmd struct {
-	JSON bool `name:"json" help:"One JSON document."`
+	Checkpoints string `help:"Folder of published checkpoints: the trees must have them in their past."`
+	Key         string `help:"File with the checkpoints' public key; by default the one in their folder."`
+	JSON        bool   `name:"json" help:"One JSON document."`
 }
 
 // Run verifies; a finding ends with status 1.
 func (c ledgerVerifyCmd) Run(ctx context.Context, e *environment) error {
 	return withGateway(ctx, e.log, func(g *gateway) error {
-		report, err := g.ledger.Verify(ctx, ledger.VerifyOptions{Mirror: booking.Mirror})
+		report, err := c.verify(ctx, g)
 		if err != nil {
 			return err
 		}
 		err = e.print(c.JSON, report, func(w io.Writer) {
 			for _, f := range report.Findings {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", f.Kind, f.Book, f.Account, f.Transaction, f.Detail)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", f.Kind, f.Book, f.Account, f.Transaction, f.Reference, f.Detail)
 			}
 			fmt.Fprintf(w, "%d books, %d transactions, %d findings\n", report.Books, report.Transactions, len(report.Findings))
 		})
@@ -43,6 +49,24 @@ func (c ledgerVerifyCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return err
 	})
+}
+
+func (c ledgerVerifyCmd) verify(ctx context.Context, g *gateway) (ledger.Report, error) {
+	o := ledger.VerifyOptions{Mirror: booking.Mirror}
+	var unsigned []ledger.Finding
+	if c.Checkpoints != "" {
+		key, err := readPublicKey(c.Key, c.Checkpoints)
+		if err != nil {
+			return ledger.Report{}, err
+		}
+		if o.Checkpoints, unsigned, err = readCheckpoints(c.Checkpoints, key); err != nil {
+			return ledger.Report{}, err
+		}
+	}
+	report, err := g.ledger.Verify(ctx, o)
+	report.Findings = append(report.Findings, unsigned...)
+	report.OK = report.OK && len(unsigned) == 0
+	return report, err
 }
 
 type ledgerBalancesCmd struct {

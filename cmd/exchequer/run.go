@@ -115,6 +115,7 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	defer stop()
 	group, around := errgroup.WithContext(around)
 	group.Go(func() error { return g.work(around) })
+	group.Go(func() error { return g.seal(around) })
 	group.Go(func() error { return sims.vnpay.Run(around) })
 	group.Go(func() error { return g.keepClock(around) })
 	group.Go(func() error { return g.noteKeys(around) })
@@ -123,6 +124,9 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	bar := newProgress(e.stderr)
 	result, err := g.story(clock, sims, web.address(), bar.tell).Play(around)
 	bar.end()
+	if err == nil {
+		err = g.sealNext(around) // the last day's checkpoint is there when the program ends
+	}
 	switch {
 	case err == nil:
 		err = c.tell(e, result, web.address())

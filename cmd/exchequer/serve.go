@@ -103,6 +103,7 @@ func (g *gateway) handler(auth api.Authenticator) http.Handler {
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {
 			return outbox.Backlogs(ctx, g.pool, g.clock.Now())
 		},
+		Unsealed: g.ledger.Unsealed, Checkpoints: g.checkpoints(),
 		Clock: g.clock, Log: g.log,
 	})
 	r := chi.NewRouter()
@@ -135,6 +136,7 @@ func (c workCmd) Run(ctx context.Context, e *environment) error {
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return g.work(ctx) })
+		group.Go(func() error { return g.seal(ctx) })
 		group.Go(func() error { return g.forgetKeys(ctx) })
 		group.Go(func() error { return g.keepClock(ctx) })
 		return group.Wait()

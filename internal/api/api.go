@@ -103,6 +103,13 @@ type Books interface {
 	CloseAccount(ctx context.Context, actor authn.Actor, book, code string) error
 }
 
+// Checkpoints gives what was published of the ledger's trees, and the key that checks it; fs.ErrNotExist for what is not
+// there.
+type Checkpoints interface {
+	Checkpoint(day time.Time) ([]byte, error) // signed note of a day at 00:00 UTC
+	PublicKey() (string, error)
+}
+
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
 	Law           Law
@@ -119,6 +126,8 @@ type Deps struct {
 	Authenticator Authenticator
 	Health        func(context.Context) error                     // answers an error when the database does not
 	Backlog       func(context.Context) ([]outbox.Backlog, error) // work not done, from PostgreSQL
+	Unsealed      func(context.Context) (int64, error)            // transactions of the ledger without a leaf
+	Checkpoints   Checkpoints
 	Clock         calendar.Clock
 	Log           *slog.Logger
 }
@@ -156,6 +165,7 @@ func New(d Deps) http.Handler {
 	s.ledger(api)
 	s.health(api, r)
 	s.keySet(api, r)
+	s.checkpoints(api, r)
 	s.problems(r)
 	r.Method(http.MethodGet, "/metrics", s.figures.handler())
 	return detached(r)

@@ -26,7 +26,7 @@ func newFigures(s *server) *figures {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "route", "status"}),
 	}
-	f.registry.MustRegister(f.requests, &queue{s}, collectors.NewGoCollector(),
+	f.registry.MustRegister(f.requests, &queue{s}, &trees{s}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return f
 }
@@ -96,4 +96,24 @@ func (q *queue) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(queueAge, prometheus.GaugeValue, q.s.age(b).Seconds(), b.Kind)
 	}
+}
+
+// trees reads from PostgreSQL at each scrape how far the ledger's trees are behind.
+type trees struct{ s *server }
+
+var unsealed = prometheus.NewDesc("exchequer_ledger_unsealed_transactions", "Transactions that have no leaf in their book's tree yet.", nil, nil)
+
+// Describe names the figure.
+func (t *trees) Describe(out chan<- *prometheus.Desc) { out <- unsealed }
+
+// Collect reads it; nothing is shown where it cannot be read.
+func (t *trees) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	n, err := t.s.Unsealed(ctx)
+	if err != nil {
+		t.s.Log.ErrorContext(ctx, "unsealed transactions could not be counted", "error", err)
+		return
+	}
+	out <- prometheus.MustNewConstMetric(unsealed, prometheus.GaugeValue, float64(n))
 }

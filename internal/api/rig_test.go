@@ -119,6 +119,7 @@ func newRig(t *testing.T) *rig {
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {
 			return outbox.Backlogs(ctx, r.pool, r.clock.Now())
 		},
+		Unsealed: ledger.New(r.pool, r.clock.Now).Unsealed, Checkpoints: published{},
 		Clock: r.clock, Log: log,
 	}
 	r.serve()

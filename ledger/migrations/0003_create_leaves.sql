@@ -1,6 +1,6 @@
 -- +goose Up
 -- The Merkle tree of each book (RFC 6962): one leaf a transaction, numbered from 0 without gaps. Nothing here is ever
--- updated. The narrow columns stand last so that a row has no padding.
+-- updated. The wide columns stand last: so the rows have the least padding.
 CREATE TABLE ledger.leaves (
     leaf           bigint NOT NULL,
     transaction_id bigint NOT NULL,

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"exchequer/internal/pg/pgtest"
+	"exchequer/ledger"
+)
+
+// payments posts one payment a reference in book T01.
+func (d *desk) payments(references ...string) {
+	d.Helper()
+	l := ledger.New(d.pool, time.Now)
+	err := pgx.BeginFunc(d.Context(), d.pool, func(tx pgx.Tx) error {
+		return l.OpenAccountsTx(d.Context(), tx, []ledger.Account{
+			{Book: "T01", Code: "assets:bank", Currency: "VND", Normal: ledger.Debit},
+			{Book: "T01", Code: "liabilities:payable", Currency: "VND", Normal: ledger.Credit},
+		})
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	day := time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
+	var txs []ledger.Transaction
+	for _, r := range references {
+		txs = append(txs, ledger.Transaction{Book: "T01", Reference: r, Kind: "paid", Occurred: day, Day: day,
+			Postings: []ledger.Posting{{Debit: "assets:bank", Credit: "liabilities:payable", Amount: 100_000, Currency: "VND"}}})
+	}
+	results, err := l.Post(d.Context(), txs)
+	if err == nil {
+		err = ledger.FirstRefusal(results)
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+// TestAPaymentIsProvedFromTheCheckpointOfItsDay by commands: sealed, published, proved, checked with the key alone; and what
+// is altered afterwards is found.
+func TestAPaymentIsProvedFromTheCheckpointOfItsDay(t *testing.T) {
+	d := newDeskOf(t, "promotion_notice")
+	folder := filepath.Join(d.dir, "published")
+	d.payments("P1", "P2", "P3")
+	var sealed sealedBooks
+	d.done(&sealed, "ledger", "seal")
+	if sealed.Sealed != 3 || len(sealed.Trees) == 0 {
+		t.Errorf("sealed %+v", sealed)
+	}
+	d.says(2, []string{"checkpoints.pub"}, "ledger", "prove", "T01", "P2", "--checkpoints", folder)
+	var first, again publishedCheckpoint
+	d.done(&first, "ledger", "checkpoint", "--to", folder, "--day", "2025-06-02")
+	d.payments("P4")
+	if d.done(&again, "ledger", "checkpoint", "--to", folder, "--day", "2025-06-02"); again.Trees[0].Size != 3 || again.PublicKey != first.PublicKey {
+		t.Errorf("the day's checkpoint became another one: %+v", again)
+	}
+	key, proof := filepath.Join(folder, publicKeyFile), filepath.Join(d.dir, "proof.json")
+	out, stderr, status := d.run("ledger", "prove", "T01", "P2", "--checkpoints", folder)
+	if err := os.WriteFile(proof, []byte(out), 0o600); err != nil || status != 0 {
+		t.Fatalf("prove ended with %d: %s (%v)", status, stderr, err)
+	}
+	d.says(2, []string{"after the next one"}, "ledger", "prove", "T01", "P4", "--checkpoints", folder)
+	d.says(2, []string{"no transaction"}, "ledger", "prove", "T01", "P9", "--checkpoints", folder)
+	d.says(0, []string{"reference P2", "VND 100000", "2025-06-02"}, "ledger", "check-proof", proof, "--key", key)
+	if err := os.WriteFile(proof, []byte(strings.Replace(out, "100000", "900000", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.says(1, []string{"does not hold"}, "ledger", "check-proof", proof, "--key", key)
+
+	d.says(0, []string{"0 findings"}, "ledger", "verify", "--checkpoints", folder)
+	if _, err := pgtest.Owner(t, d.pool).Exec(t.Context(), `UPDATE ledger.transactions SET kind = 'other' WHERE reference = 'P2'`); err != nil {
+		t.Fatal(err)
+	}
+	d.says(1, []string{"leaf_differs", "P2", "leaf 1"}, "ledger", "verify", "--checkpoints", folder)
+	if err := os.WriteFile(filepath.Join(folder, "2025-06-03"), []byte("exchequer ledger\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.says(1, []string{"checkpoint_differs", "2025-06-03"}, "ledger", "verify", "--checkpoints", folder)
+}
+
+// TestAClosedDayIsPublishedByItself: the running program seals what is new and publishes the checkpoint of the last closed
+// day once, with all that was posted before.
+func TestAClosedDayIsPublishedByItself(t *testing.T) {
+	d := newDeskOf(t, "promotion_notice")
+	d.payments("P1", "P2")
+	g := &gateway{gatewayConfig: gatewayConfig{pool: d.pool, stateDir: d.dir}, ledger: ledger.New(d.pool, time.Now)}
+	if err := os.MkdirAll(filepath.Join(d.dir, keysFolder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
+	next := func() (size int64, signed string) {
+		t.Helper()
+		if err := g.sealNext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := g.checkpoints().Checkpoint(day)
+		if err != nil {
+			return -1, ""
+		}
+		public, err := g.checkpoints().PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := ledger.OpenCheckpoint(raw, public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, _ := k.Tree("T01")
+		return tree.Size, string(raw)
+	}
+	if size, _ := next(); size != -1 {
+		t.Errorf("a checkpoint of a day that is open, of %d leaves", size)
+	}
+	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error { return g.ledger.CloseDayTx(t.Context(), tx, "T01", day, "test") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, signed := next()
+	if size != 2 {
+		t.Errorf("%d leaves in the checkpoint", size)
+	}
+	d.payments("P3")
+	if size, again := next(); size != 2 || again != signed {
+		t.Errorf("the checkpoint became one of %d leaves", size)
+	}
+	if trees, err := g.ledger.Trees(t.Context()); err != nil || trees[0].Size != 3 {
+		text, _ := json.Marshal(trees)
+		t.Errorf("trees %s, %v", text, err)
+	}
+}
