@@ -39,6 +39,7 @@ const (
 	OfDiffers          FindingKind = "of_differs"          // a transaction names none that it may name, or one resolved before
 	CaptureDiffers     FindingKind = "capture_differs"     // a capture posts what its hold did not set aside
 	HoldOverdue        FindingKind = "hold_overdue"        // a hold was captured too late or expired too early
+	ExpiringDiffers    FindingKind = "expiring_differs"    // the list of holds whose time runs is not that of the open ones
 	LeafDiffers        FindingKind = "leaf_differs"        // a transaction's rows do not give the hash of its leaf
 	LeafRemoved        FindingKind = "leaf_removed"        // leaves are gone
 	TransactionRemoved FindingKind = "transaction_removed" // a leaf's transaction is gone

@@ -88,4 +88,19 @@ FROM ledger.transactions t JOIN ledger.transactions h ON h.book = $1 AND h.id = 
 WHERE t.book = $1 AND CASE t.phase WHEN 'capture' THEN t.recorded >= h.expires
                                    WHEN 'expiry' THEN coalesce(t.recorded < h.expires, true) ELSE false END
 ORDER BY 2 LIMIT $2`},
+
+	{ExpiringDiffers, `
+SELECT '', coalesce(h.id, e.hold_id),
+       CASE WHEN h.id IS NULL THEN 'it is on the list of holds whose time runs and is no open hold'
+            WHEN e.hold_id IS NULL THEN format('its time ends %s and it is not on the list: it would never expire', h.expires)
+            ELSE format('its time ends %s, by the list %s', h.expires, e.expires) END
+FROM (
+    SELECT t.id, t.expires FROM ledger.transactions t
+    WHERE t.book = $1 AND t.phase = 'hold' AND t.expires IS NOT NULL
+      AND NOT EXISTS (SELECT FROM ledger.transactions r WHERE r.book = $1 AND r.of_id = t.id
+                      AND r.phase IN ('capture', 'void', 'expiry'))
+) h
+FULL JOIN (SELECT hold_id, expires FROM ledger.expiring WHERE book = $1) e ON e.hold_id = h.id
+WHERE h.expires IS DISTINCT FROM e.expires
+ORDER BY 2 LIMIT $2`},
 }
