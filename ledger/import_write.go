@@ -37,6 +37,7 @@ func (im *importer) flush(ctx context.Context) error {
 	}
 	w.queuePostings(batch, im.book, im.st)
 	w.queuePending(batch, im.book)
+	w.queueExpiring(batch, im.book)
 	if err := im.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("import book "+im.book, err)
 	}
