@@ -82,10 +82,11 @@ LEFT JOIN (
 WHERE h.amount IS NULL OR c.amount > h.amount
 ORDER BY 2, 1 LIMIT $2`},
 
+	// A copy has one recorded time for a hold and its capture, however late it was made.
 	{HoldOverdue, `
 SELECT '', t.id, format('it is a %s of %s; hold %s could be captured before %s', t.phase, t.recorded, h.id, coalesce(h.expires::text, 'any time'))
 FROM ledger.transactions t JOIN ledger.transactions h ON h.book = $1 AND h.id = t.of_id
-WHERE t.book = $1 AND CASE t.phase WHEN 'capture' THEN t.recorded >= h.expires
+WHERE t.book = $1 AND CASE t.phase WHEN 'capture' THEN t.recorded >= h.expires AND t.recorded <> h.recorded
                                    WHEN 'expiry' THEN coalesce(t.recorded < h.expires, true) ELSE false END
 ORDER BY 2 LIMIT $2`},
 
