@@ -187,6 +187,11 @@ func (r *rowReader) metadata(in row) (map[string]string, error) {
 	if err := json.Unmarshal([]byte(in[colMetadata]), &m); err != nil || len(m) == 0 {
 		return nil, r.at(colMetadata, "%s is no JSON object of texts", quote(in[colMetadata]))
 	}
+	for k, v := range m {
+		if !storable(k) || !storable(v) {
+			return nil, r.at(colMetadata, "it has a character that PostgreSQL cannot keep")
+		}
+	}
 	if b, err := json.Marshal(m); err != nil || len(b) > MaxMetadata {
 		return nil, r.at(colMetadata, "it is longer than %d bytes", MaxMetadata)
 	}
