@@ -74,7 +74,7 @@ func (c benchLedgerCmd) Run(ctx context.Context, e *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := bench.Ledger(ctx, bench.LedgerOptions{Options: o, Rounds: c.Rounds, Only: c.Only, DatabaseURL: c.DatabaseURL, Dir: c.Dir})
+	r, err := bench.Ledger(ctx, bench.LedgerOptions{Options: o, Rounds: c.Rounds, Only: c.Only, DatabaseURL: c.DatabaseURL, Dir: c.Dir, Serve: serveForBench})
 	p.end()
 	if faulty, ok := errors.AsType[*bench.FaultyBook](err); ok {
 		fmt.Fprintln(e.stderr, "exchequer:", oneLine(faulty))
@@ -96,17 +96,17 @@ func tellLedgerBench(w io.Writer, r *bench.LedgerReport) {
 		fmt.Fprintf(w, ", in %s (%s), %.0f µs for a flushed write of 8 KiB", r.Server.Folder, r.Server.FileSystem, r.FsyncUS)
 	}
 	fmt.Fprintf(w, "; %d accounts, the median of %d rounds of %g s\n\n", s.Accounts, s.Rounds, s.RoundSeconds)
-	fmt.Fprint(w, "run\ta second\tp50 ms\tp99 ms\ta commit\tWAL bytes\ttable bytes\tcpu µs\tserver cpu µs\tof plain\tof raw\trounds\n")
+	fmt.Fprint(w, "run\ta second\tp50 ms\tp99 ms\ta commit\tWAL bytes\ttable bytes\tcpu µs\tserver cpu µs\tAPI cpu µs\tof plain\tof raw\trounds\n")
 	for _, run := range r.Runs {
-		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%s\t%s\t%.0f\n", run.Name, run.PerSecond, run.P50, run.P99, run.PerCommit,
-			run.WALBytes, run.TableBytes, run.CPU, run.ServerCPU, times(run.RatioPlain), times(run.RatioRaw), run.Rounds)
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%s\t%s\t%s\t%.0f\n", run.Name, run.PerSecond, run.P50, run.P99, run.PerCommit,
+			run.WALBytes, run.TableBytes, run.CPU, run.ServerCPU, orEmpty("%.1f", run.APICPU), orEmpty("%.2f", run.RatioPlain), orEmpty("%.2f", run.RatioRaw), run.Rounds)
 	}
 }
 
-// times writes a ratio; one that is not said is empty.
-func times(ratio float64) string {
-	if ratio == 0 {
+// orEmpty writes a figure; one that is not said is empty.
+func orEmpty(format string, figure float64) string {
+	if figure == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f", ratio)
+	return fmt.Sprintf(format, figure)
 }

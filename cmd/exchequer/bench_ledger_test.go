@@ -19,8 +19,9 @@ func TestBenchLedger(t *testing.T) {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv(programMode, "1") // the API is served by this program
 	var out, errs bytes.Buffer
-	args := []string{"bench", "ledger", "--seconds", "0.2", "--rounds", "1", "--only", "ledger/single/32/hot", "--dir", dir, "--json"}
+	args := []string{"bench", "ledger", "--seconds", "0.2", "--rounds", "1", "--only", "ledger/http/32/hot", "--dir", dir, "--json"}
 	if status := execute(t.Context(), args, &out, &errs); status != 0 {
 		t.Fatalf("ended with %d: %s", status, &errs)
 	}
@@ -43,7 +44,7 @@ func TestBenchLedger(t *testing.T) {
 		figures := []string{"per_second", "seconds", "postings", "p50_ms", "p99_ms", "postings_per_commit", "wal_bytes_per_posting",
 			"cpu_us", "server_cpu_us"}
 		if strings.HasPrefix(name, "ledger/") {
-			figures = append(figures, "ratio_plain", "ratio_raw")
+			figures = append(figures, "ratio_plain", "ratio_raw", "api_cpu_us")
 		}
 		for _, figure := range figures {
 			if n, ok := run[figure].(float64); !ok || n <= 0 {
@@ -55,7 +56,7 @@ func TestBenchLedger(t *testing.T) {
 			t.Errorf("%s: table bytes %v", name, run["table_bytes_per_posting"])
 		}
 	}
-	if want := []string{"ledger/single/32/hot", "plain/single/32/hot", "raw/single/32/hot"}; !slices.Equal(names, want) {
+	if want := []string{"ledger/http/32/hot", "plain/http/32/hot", "raw/http/32/hot"}; !slices.Equal(names, want) {
 		t.Errorf("runs %v, want %v", names, want)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
@@ -69,7 +70,8 @@ func TestBenchLedgerNamesItsRuns(t *testing.T) {
 		t.Errorf("ended with %d: %s", status, &errs)
 	}
 	for _, name := range []string{"ledger/single/1/random", "ledger/single/1/hot", "ledger/single/32/random", "ledger/single/32/hot",
-		"ledger/single/256/random", "ledger/single/256/hot", "ledger/bulk/1000/random", "ledger/bulk/8000/random"} {
+		"ledger/single/256/random", "ledger/single/256/hot", "ledger/bulk/1000/random", "ledger/bulk/8000/random",
+		"ledger/http/32/random", "ledger/http/32/hot", "ledger/http/256/random", "ledger/http/256/hot"} {
 		if !strings.Contains(errs.String(), name) {
 			t.Errorf("%s is not among the runs: %s", name, &errs)
 		}

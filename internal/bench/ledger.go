@@ -7,9 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"exchequer/internal/problem"
 	"exchequer/ledger"
@@ -22,6 +19,7 @@ type LedgerOptions struct {
 	Only        string // prefix of the names to run, "" for all; what stands beside them runs too
 	DatabaseURL string // a server on which its owner may create databases; "" starts a private one
 	Dir         string // where the private server's folder is made; "" is /var/tmp
+	Serve       Serve  // the API for what is posted over HTTP
 }
 
 // LedgerRun is the figures of one way of writing. All but Rounds and the ratios are those of its median round.
@@ -35,10 +33,11 @@ type LedgerRun struct {
 	PerCommit  float64 `json:"postings_per_commit"`
 	WALBytes   float64 `json:"wal_bytes_per_posting"`
 	TableBytes float64 `json:"table_bytes_per_posting"` // with indexes
-	// Processor time of one posting in microseconds, of this program and of a private server: on a machine with other
+	// Processor time of one posting in microseconds, of the callers' program and of a private server: on a machine with other
 	// work they say more than the time on the wall.
 	CPU       float64 `json:"cpu_us"`
 	ServerCPU float64 `json:"server_cpu_us,omitzero"`
+	APICPU    float64 `json:"api_cpu_us,omitzero"` // of the API's process, over HTTP
 	// The ledger's speed over that of the other way, the median of what each round gives; for the ledger's own runs.
 	RatioPlain float64   `json:"ratio_plain,omitzero"`
 	RatioRaw   float64   `json:"ratio_raw,omitzero"`
@@ -80,17 +79,22 @@ func (f *FaultyBook) Error() string {
 type ledgerCase struct {
 	name string
 	load
+	http bool
 }
 
 var ledgerCases = []ledgerCase{
-	{"single/1/random", load{callers: 1, batch: 1}},
-	{"single/1/hot", load{callers: 1, batch: 1, hot: true}},
-	{"single/32/random", load{callers: 32, batch: 1}},
-	{"single/32/hot", load{callers: 32, batch: 1, hot: true}},
-	{"single/256/random", load{callers: 256, batch: 1}},
-	{"single/256/hot", load{callers: 256, batch: 1, hot: true}},
-	{"bulk/1000/random", load{callers: 1, batch: 1000}},
-	{"bulk/8000/random", load{callers: 1, batch: 8000}},
+	{name: "single/1/random", load: load{callers: 1, batch: 1}},
+	{name: "single/1/hot", load: load{callers: 1, batch: 1, hot: true}},
+	{name: "single/32/random", load: load{callers: 32, batch: 1}},
+	{name: "single/32/hot", load: load{callers: 32, batch: 1, hot: true}},
+	{name: "single/256/random", load: load{callers: 256, batch: 1}},
+	{name: "single/256/hot", load: load{callers: 256, batch: 1, hot: true}},
+	{name: "bulk/1000/random", load: load{callers: 1, batch: 1000}},
+	{name: "bulk/8000/random", load: load{callers: 1, batch: 8000}},
+	{name: "http/32/random", load: load{callers: 32, batch: 1}, http: true},
+	{name: "http/32/hot", load: load{callers: 32, batch: 1, hot: true}, http: true},
+	{name: "http/256/random", load: load{callers: 256, batch: 1}, http: true},
+	{name: "http/256/hot", load: load{callers: 256, batch: 1, hot: true}, http: true},
 }
 
 // The ways, in the order of their turns: how many rows the raw way commits at once is what the ledger did before.
@@ -105,7 +109,7 @@ func Ledger(ctx context.Context, o LedgerOptions) (*LedgerReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(ctx, o)
+	s, err := startServer(ctx, o, slices.ContainsFunc(cases, func(c ledgerCase) bool { return c.http }))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +150,7 @@ func (o LedgerOptions) runAll(ctx context.Context, s *server, cases []ledgerCase
 		for i, c := range cases {
 			perCommit := 1.0
 			for w, name := range wayNames {
-				way := [...]way{c.ours(), c.plain(), c.raw(perCommit)}[w]
+				way := [...]way{c.ours(o.Serve), c.plain(), c.raw(perCommit)}[w]
 				run, err := o.round(ctx, s, name+"/"+c.name, way, p)
 				if err != nil {
 					return nil, fmt.Errorf("%s/%s: %w", name, c.name, err)
@@ -168,85 +172,6 @@ func (o LedgerOptions) runAll(ctx context.Context, s *server, cases []ledgerCase
 		ours.RatioPlain, ours.RatioRaw = ratioPlain, ratioRaw
 	}
 	return runs, nil
-}
-
-// warmUp is the part of a round's length that is run before it and not counted: connections and plans are made then.
-const warmUp = 10
-
-// round measures one way once, on a new database.
-func (o LedgerOptions) round(ctx context.Context, s *server, name string, w way, p *progress) (LedgerRun, error) {
-	p.tell(name, 0)
-	pool, err := s.open(ctx, w.connections)
-	if err != nil {
-		return LedgerRun{}, err
-	}
-	defer pool.Close()
-	post, err := w.open(ctx, pool, o.Wall)
-	if err != nil {
-		return LedgerRun{}, err
-	}
-	tick := func(took time.Duration) { p.tell(name, took) }
-	if _, err := w.run(ctx, o, 1, o.Round/warmUp, post, func(time.Duration) {}); err != nil {
-		return LedgerRun{}, err
-	}
-	runtime.GC() // what the round before left behind is not this one's to clear
-	before, err := readWritten(ctx, pool)
-	if err != nil {
-		return LedgerRun{}, err
-	}
-	ours, theirs := usage().cpu, s.cpu()
-	m, err := w.run(ctx, o, 2, o.Round, post, tick)
-	if err != nil {
-		return LedgerRun{}, err
-	}
-	ours, theirs = usage().cpu-ours, s.cpu()-theirs
-	after, err := readWritten(ctx, pool)
-	if err != nil {
-		return LedgerRun{}, err
-	}
-	run := m.figures(name, after.wal-before.wal, after.tables-before.tables)
-	run.CPU, run.ServerCPU = float64(ours)/1000/float64(m.postings), float64(theirs)/float64(m.postings)
-	// The statistics are those of an empty book, and plans made for one take hours on a full one.
-	if err := s.asOwner(ctx, databaseURL(s.url, s.fresh, 0), "ANALYZE"); err != nil {
-		return LedgerRun{}, err
-	}
-	if run.PerCommit, err = s.checkBook(ctx, pool, name, m.postings, o.Wall); err != nil {
-		return LedgerRun{}, err
-	}
-	p.finished(name)
-	return run, nil
-}
-
-func (m *measured) figures(name string, wal, tables int64) LedgerRun {
-	n := float64(m.postings)
-	return LedgerRun{Name: name, PerSecond: n / m.took.Seconds(), Seconds: m.took.Seconds(), Postings: m.postings,
-		P50: milliseconds(m.times.quantile(50)), P99: milliseconds(m.times.quantile(99)), WALBytes: float64(wal) / n, TableBytes: float64(tables) / n}
-}
-
-// written is what the server has written so far, in bytes.
-type written struct{ wal, tables int64 }
-
-func readWritten(ctx context.Context, pool *pgxpool.Pool) (w written, err error) {
-	return w, pool.QueryRow(ctx, sqlReadWritten).Scan(&w.wal, &w.tables)
-}
-
-// checkBook verifies the book and that what was answered stands in it, and gives how many postings shared a commit.
-func (s *server) checkBook(ctx context.Context, pool *pgxpool.Pool, run string, answered int64, now func() time.Time) (perCommit float64, err error) {
-	var there, commits int64
-	if err := pool.QueryRow(ctx, sqlReadCommits, book, s.firstID).Scan(&there, &commits); err != nil {
-		return 0, err
-	}
-	report, err := ledger.New(pool, now).Verify(ctx, ledger.VerifyOptions{})
-	if err != nil {
-		return 0, err
-	}
-	if !report.OK {
-		return 0, &FaultyBook{run, report.Findings}
-	}
-	if there < answered {
-		return 0, &FaultyBook{run, []ledger.Finding{{Kind: ledger.IncompletePostings, Book: book, Detail: fmt.Sprintf("%d transactions were answered, %d stand", answered, there)}}}
-	}
-	return float64(there) / float64(commits), nil
 }
 
 // medianRound gives the round of median speed, with the speed of all.

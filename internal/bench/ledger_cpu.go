@@ -2,14 +2,15 @@ package bench
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 )
 
-// ticksPerSecond is the unit of processor time in /proc, 100 on every Linux (proc(5), sysconf(3)).
-const ticksPerSecond = 100
+// tick is the unit of processor time in /proc, in microseconds: 100 a second on every Linux (proc(5), sysconf(3)).
+const tick = 10_000
 
 // cpu is the processor time a private server has taken so far, in microseconds: its processes and those that have
 // ended. It is 0 for a named server and elsewhere than on Linux.
@@ -33,8 +34,11 @@ func (s *server) cpu() (microseconds int64) {
 			ticks += p.own
 		}
 	}
-	return ticks * 1_000_000 / ticksPerSecond
+	return ticks * tick
 }
+
+// processCPU is the processor time of a process so far, in microseconds; 0 for process 0.
+func processCPU(id int) int64 { return readProcess(fmt.Sprintf("/proc/%d/stat", id)).own * tick }
 
 // process is what the kernel says of one, in ticks: its own time, and that of its children that have ended.
 type process struct{ id, parent, own, ended int64 }

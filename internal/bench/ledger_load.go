@@ -76,7 +76,7 @@ func (m *maker) reference() string {
 	n = (n ^ n>>27) * 0x94d049bb133111eb
 	n ^= n >> 31
 	s := strings.ToUpper(strconv.FormatUint(n, 36))
-	return book + strings.Repeat("0", 13-len(s)) + s
+	return "B01" + strings.Repeat("0", 13-len(s)) + s
 }
 
 // measured is what the callers of one round did.

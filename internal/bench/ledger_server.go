@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	book     = "B01"
+	book     = "bench" // a partner system keeps it: the gateway's own take nothing over HTTP
 	currency = "VND"
 	kind     = "payment"
 	accounts = 10_000
@@ -49,7 +49,7 @@ type server struct {
 }
 
 // startServer starts a private server with its usual durable settings in a new folder, or takes the one that is named.
-func startServer(ctx context.Context, o LedgerOptions) (*server, error) {
+func startServer(ctx context.Context, o LedgerOptions, withLaw bool) (*server, error) {
 	name := fmt.Sprintf("exchequer_bench_%d", os.Getpid())
 	s := &server{url: o.DatabaseURL, template: name + "_template", fresh: name}
 	if s.url == "" {
@@ -57,7 +57,7 @@ func startServer(ctx context.Context, o LedgerOptions) (*server, error) {
 			return nil, err
 		}
 	}
-	if err := s.fill(ctx, o.Wall); err != nil {
+	if err := s.fill(ctx, o.Wall, withLaw); err != nil {
 		s.stop(ctx)
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *server) stop(ctx context.Context) {
 func drop(database string) string { return "DROP DATABASE IF EXISTS " + database + " WITH (FORCE)" }
 
 // fill makes the database that rounds are copied from.
-func (s *server) fill(ctx context.Context, now func() time.Time) error {
+func (s *server) fill(ctx context.Context, now func() time.Time, withLaw bool) error {
 	if err := s.asOwner(ctx, s.url, drop(s.template), "CREATE DATABASE "+s.template); err != nil {
 		return err
 	}
@@ -117,6 +117,9 @@ func (s *server) fill(ctx context.Context, now func() time.Time) error {
 		return err
 	}
 	err = pg.InTx(ctx, pool, func(tx pgx.Tx) error { return s.openAccounts(ctx, tx, ledger.New(pool, now), now()) })
+	if err == nil && withLaw {
+		err = beginLaw(ctx, pool, now)
+	}
 	pool.Close()
 	if err != nil {
 		return err

@@ -28,19 +28,19 @@ func TestEachWayWritesTheSameRows(t *testing.T) {
 		name    string
 		way     way
 		commits float64
-	}{{"ledger", hand.ours(), 1}, {"plain", one.plain(), 40}, {"raw", hand.raw(40), 1}} {
+	}{{"ledger", hand.ours(nil), 1}, {"plain", one.plain(), 40}, {"raw", hand.raw(40), 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, s, pool := t.Context(), &server{}, pgtest.New(t)
 			err := pg.InTx(ctx, pool, func(tx pgx.Tx) error { return s.openAccounts(ctx, tx, ledger.New(pool, time.Now), time.Now()) })
 			if err != nil {
 				t.Fatal(err)
 			}
-			post, err := c.way.open(ctx, pool, time.Now)
+			on, err := c.way.open(ctx, "", pool, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for part := range slices.Chunk(slices.Clone(batch), c.way.batch) {
-				if err := post(ctx, 0, part); err != nil {
+				if err := on.post(ctx, 0, part); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -25,14 +25,24 @@ const rawConnections = 16
 type way struct {
 	load
 	connections int // 0: the program's own number
-	open        func(ctx context.Context, pool *pgxpool.Pool, now func() time.Time) (post, error)
+	open        func(ctx context.Context, database string, pool *pgxpool.Pool, now func() time.Time) (*poster, error)
 }
 
-// ours calls the ledger.
-func (c ledgerCase) ours() way {
-	return way{load: c.load, open: func(_ context.Context, pool *pgxpool.Pool, now func() time.Time) (post, error) {
+// poster is a way that is open on a database.
+type poster struct {
+	post
+	process int          // of the API, 0 without one
+	close   func() error // nil: there is nothing to close
+}
+
+// ours calls the ledger, in this process or over HTTP.
+func (c ledgerCase) ours(serve Serve) way {
+	if c.http {
+		return c.overHTTP(serve)
+	}
+	return way{load: c.load, open: func(_ context.Context, _ string, pool *pgxpool.Pool, now func() time.Time) (*poster, error) {
 		l := ledger.New(pool, now)
-		return func(ctx context.Context, _ int, batch []transfer) error {
+		return &poster{post: func(ctx context.Context, _ int, batch []transfer) error {
 			txs := make([]ledger.Transaction, len(batch))
 			at := now()
 			for i, t := range batch {
@@ -49,7 +59,7 @@ func (c ledgerCase) ours() way {
 				}
 			}
 			return nil
-		}, nil
+		}}, nil
 	}}
 }
 
@@ -60,12 +70,12 @@ func (c ledgerCase) plain() way {
 	if l.batch > 1 {
 		l.callers, l.batch = plainConnections, 1
 	}
-	return way{l, plainConnections, func(_ context.Context, pool *pgxpool.Pool, now func() time.Time) (post, error) {
-		return func(ctx context.Context, _ int, batch []transfer) error {
+	return way{l, plainConnections, func(_ context.Context, _ string, pool *pgxpool.Pool, now func() time.Time) (*poster, error) {
+		return &poster{post: func(ctx context.Context, _ int, batch []transfer) error {
 			t, at := batch[0], now()
 			_, err := pool.Exec(ctx, sqlPlain, book, codes[t.debit], codes[t.credit], t.amount, t.reference, kind, at, day(at), currency)
 			return err
-		}, nil
+		}}, nil
 	}}
 }
 
@@ -77,9 +87,9 @@ func (c ledgerCase) raw(perCommit float64) way {
 		l.callers = min(max(1, c.callers/l.batch), rawConnections)
 		l.apart = true
 	}
-	return way{l, l.callers, func(ctx context.Context, pool *pgxpool.Pool, now func() time.Time) (post, error) {
+	return way{l, l.callers, func(ctx context.Context, _ string, pool *pgxpool.Pool, now func() time.Time) (*poster, error) {
 		r := &rawWriter{pool: pool, now: now}
-		return r.post, r.begin(ctx)
+		return &poster{post: r.post}, r.begin(ctx)
 	}}
 }
 
