@@ -85,8 +85,6 @@ func (l *Ledger) openInBook(ctx context.Context, tx pgx.Tx, book string, wanted 
 	now := l.now()
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO ledger.books (book, opened) VALUES ($1, $2) ON CONFLICT (book) DO NOTHING`, book, now)
-	// A closing locks every balance of the book; it must not miss one that is being opened.
-	batch.Queue(`SELECT book FROM ledger.books WHERE book = $1 FOR SHARE`, book)
 	batch.Queue(sqlOpenAccounts, book, codes, currencies, sides, limits, now)
 	batch.Queue(sqlOpenBalances, book, codes, currencies, sides, limits)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +17,9 @@ type Query struct {
 	Through time.Time
 }
 
-// Balance is what stands on an account: four totals that only grow, in minor units of Currency. With At or Through the
-// posted ones are added up from postings and the pending ones are zero.
+// Balance is what stands on an account, in minor units of Currency: posted totals, which only grow, and pending ones, of
+// holds that nothing has resolved. With At or Through it is what the transactions selected add up to: a hold counts where
+// it is selected and nothing selected resolves it.
 type Balance struct {
 	Book           string
 	Account        string
@@ -39,7 +39,8 @@ func (b Balance) Net() int64 {
 	return b.DebitsPosted - b.CreditsPosted
 }
 
-// Balances gives the accounts selected, by book and code; one without entries is there with zeros.
+// Balances gives the accounts selected, by book and code; one without entries is there with zeros. A past time costs as
+// much as adding up the days around it between two closings, however long ago it is.
 func (l *Ledger) Balances(ctx context.Context, q Query) ([]Balance, error) {
 	var balances []Balance
 	err := l.reading(ctx, func(tx pgx.Tx) (err error) {
@@ -65,23 +66,31 @@ func (l *Ledger) BalancesTx(ctx context.Context, tx pgx.Tx, q Query) ([]Balance,
 	}
 	var all []Balance
 	for _, book := range books {
-		var rows pgx.Rows
-		var err error
-		if q.At.IsZero() && q.Through.IsZero() {
-			rows, err = tx.Query(ctx, sqlBalancesNow, book, q.Prefix)
-		} else {
-			rows, err = tx.Query(ctx, sqlBalancesAt, book, q.Prefix, instantOrNil(q.At), instantOrNil(q.Through))
+		read := func() ([]Balance, error) { return readBalances(ctx, tx, sqlBalancesNow, book, q.Prefix) }
+		if !q.At.IsZero() || !q.Through.IsZero() {
+			read = func() ([]Balance, error) {
+				return readBalances(ctx, tx, sqlBalancesAt, book, instantOrNil(q.At), instantOrNil(q.Through), q.Prefix)
+			}
 		}
+		part, err := read()
 		if err != nil {
-			return nil, fault("read balances", err)
-		}
-		part, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
-		if err != nil {
-			return nil, fault("read balances", err)
+			return nil, err
 		}
 		all = append(all, part...)
 	}
 	return all, nil
+}
+
+func readBalances(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]Balance, error) {
+	var balances []Balance
+	err := readPinned(ctx, tx, func(rows pgx.Rows) (err error) {
+		balances, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
+		return err
+	}, sql, args...)
+	if err != nil {
+		return nil, fault("read balances", err)
+	}
+	return balances, nil
 }
 
 // AtDay names an account's balance as a day close needs it.
@@ -92,21 +101,14 @@ type AtDay struct {
 	At      time.Time // recorded up to and at this instant; zero means everything
 }
 
-// BalanceAtDayTx adds an account up from its postings. An account that is not open has a zero balance without side:
-// nothing was ever booked on it.
+// BalanceAtDayTx gives what stood on one account, as Balances does. An account that is not open has a zero balance
+// without side: nothing was ever booked on it.
 func (l *Ledger) BalanceAtDayTx(ctx context.Context, tx pgx.Tx, q AtDay) (Balance, error) {
-	rows, err := tx.Query(ctx, sqlBalanceAtDay, q.Book, q.Account, q.Day.UTC(), instantOrNil(q.At))
-	if err != nil {
-		return Balance{}, fault("read balance", err)
+	balances, err := readBalances(ctx, tx, sqlBalanceAt, q.Book, instantOrNil(q.At), q.Day.UTC(), q.Account)
+	if err != nil || len(balances) == 0 {
+		return Balance{Book: q.Book, Account: q.Account}, err
 	}
-	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Balance])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Balance{Book: q.Book, Account: q.Account}, nil
-	}
-	if err != nil {
-		return Balance{}, fault("read balance", err)
-	}
-	return b, nil
+	return balances[0], nil
 }
 
 // BalanceAtDay is BalanceAtDayTx in a view of its own.
@@ -130,37 +132,20 @@ func bookNames(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	return books, nil
 }
 
-func instantOrNil(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC() // PostgreSQL takes a date as its zone shows it
-	return &t
-}
-
 const sqlBalancesNow = `
 SELECT a.book, a.code, a.currency, a.normal_side,
        b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending
-FROM ledger.accounts a JOIN ledger.balances b ON b.book = a.book AND b.account = a.code
-WHERE a.book = $1 AND b.book = $1 AND starts_with(a.code, $2)
-ORDER BY a.code`
-
-const sqlBalancesAt = `
-SELECT a.book, a.code, a.currency, a.normal_side,
-       coalesce(sum(e.debit), 0)::bigint, coalesce(sum(e.credit), 0)::bigint, 0::bigint, 0::bigint
 FROM ledger.accounts a
-LEFT JOIN ledger.entries e ON e.book = $1 AND e.account = a.code
-      AND ($3::timestamptz IS NULL OR e.recorded <= $3) AND ($4::date IS NULL OR e.effective_day <= $4)
+CROSS JOIN LATERAL (
+    SELECT debits_posted, credits_posted, debits_pending, credits_pending
+    FROM ledger.balances WHERE book = $1 AND account = a.code OFFSET 0
+) b
 WHERE a.book = $1 AND starts_with(a.code, $2)
-GROUP BY a.book, a.code, a.currency, a.normal_side
 ORDER BY a.code`
 
-const sqlBalanceAtDay = `
-SELECT a.book, a.code, a.currency, a.normal_side,
-       coalesce((SELECT sum(amount) FROM ledger.postings p WHERE p.book = $1 AND p.debit_account = $2
-                 AND p.effective_day <= $3 AND ($4::timestamptz IS NULL OR p.recorded <= $4)), 0)::bigint,
-       coalesce((SELECT sum(amount) FROM ledger.postings p WHERE p.book = $1 AND p.credit_account = $2
-                 AND p.effective_day <= $3 AND ($4::timestamptz IS NULL OR p.recorded <= $4)), 0)::bigint,
-       0::bigint, 0::bigint
-FROM ledger.accounts a
-WHERE a.book = $1 AND a.code = $2`
+const sqlBalancesAt = sqlBalanceColumns + sqlStanding + ` AND starts_with(a.code, $4)) s ORDER BY code`
+
+const sqlBalanceAt = sqlBalanceColumns + sqlStanding + ` AND a.code = $4) s`
+
+const sqlBalanceColumns = `
+SELECT book, code, currency, normal_side, debits_posted, credits_posted, debits_pending, credits_pending FROM (`

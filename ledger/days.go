@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,38 +32,61 @@ func (l *Ledger) AwaitCloseTx(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// CloseDay is CloseDayTx in a database transaction of its own.
+func (l *Ledger) CloseDay(ctx context.Context, book string, day time.Time, by string) error {
+	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		return l.CloseDayTx(ctx, tx, book, day, by)
+	})
+}
+
 // CloseDayTx closes a business day (00:00 UTC) of a book and every day before it, in the caller's database
-// transaction; by says who decided. It waits for postings under way in the book and holds new ones back until the
-// caller commits: whoever posts later finds the day closed. A day that is already closed stays as it was.
+// transaction, which must be READ COMMITTED, and keeps what each account stands at, so that balances of the past need
+// not be added up from the beginning; by says who decided. It waits for postings under way on the days it closes, and
+// until the caller commits it holds back those that ask for one of them: they find it closed and are entered on the day
+// after. Postings of later days go on, except where a book is closed for the first time. Who closes several books must
+// take them in order. A day that is already closed stays as it was. A book that is not open, or a day that is none, is
+// an error, as is a fault.
 func (l *Ledger) CloseDayTx(ctx context.Context, tx pgx.Tx, book string, day time.Time, by string) error {
 	if day.IsZero() || !isDay(day) {
 		return fmt.Errorf("ledger: close day: %s is not a day at 00:00 UTC", day)
 	}
 	day = day.UTC() // PostgreSQL takes a date as its zone shows it
-	var through *time.Time
-	err := tx.QueryRow(ctx, `SELECT closed_through FROM ledger.books WHERE book = $1 FOR UPDATE`, book).Scan(&through)
-	if err == pgx.ErrNoRows {
-		return fmt.Errorf("ledger: close day: book %s is not open", book)
+	through, err := turnToClose(ctx, tx, book)
+	if err != nil || through != nil && !day.After(*through) {
+		return err
 	}
-	if err != nil {
-		return fault("close day", err)
+	// These wait in a queue with the postings: whoever comes after us for one of the days waits for us, so that postings
+	// that overlap cannot keep us out for ever.
+	if _, err := tx.Exec(ctx, sqlLockDays, book, through, day); err != nil {
+		return fault("wait for postings of the day", err)
 	}
-	if through != nil && !day.After(*through) {
-		return nil
-	}
-	// Every posting holds two balances locked until it commits and reads closed_through after it has them. With all
-	// balances in hand nothing is under way, and whatever comes next sees the day closed. A share lock on one row a book
-	// would do as well but could be kept from the closing for ever by postings that overlap.
 	batch := &pgx.Batch{}
-	batch.Queue(`SELECT account FROM ledger.balances WHERE book = $1 ORDER BY account FOR UPDATE`, book)
+	batch.Queue(sqlPin)
+	batch.Queue(sqlKeepSnapshots, book, nil, day, stored(l.now()), by)
 	batch.Queue(`UPDATE ledger.books SET closed_through = $2 WHERE book = $1`, book, day)
-	batch.Queue(`
-		INSERT INTO ledger.periods (book, day, after_id, closed, closed_by)
-		VALUES ($1, $2, nextval('ledger.transaction_id'), $3, $4)`, book, day, l.now(), by)
+	batch.Queue(sqlUnpin)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("close day", err)
 	}
 	return nil
+}
+
+// turnToClose waits for other closings of a book and gives its last closed day, nil when there is none. The lock is one
+// that opening an account does not wait for.
+func turnToClose(ctx context.Context, tx pgx.Tx, book string) (*time.Time, error) {
+	var through *time.Time
+	var isolation string
+	err := tx.QueryRow(ctx, `SELECT closed_through, current_setting('transaction_isolation') FROM ledger.books
+		WHERE book = $1 FOR NO KEY UPDATE`, book).Scan(&through, &isolation)
+	switch {
+	case err == pgx.ErrNoRows:
+		return nil, fmt.Errorf("ledger: close day: book %s is not open", book)
+	case err != nil:
+		return nil, fault("close day", err)
+	case isolation != "read committed":
+		return nil, fmt.Errorf("ledger: close day: closing needs a READ COMMITTED transaction, this one is %s", isolation)
+	}
+	return through, nil
 }
 
 // ClosedThrough gives the last closed day of a book (00:00 UTC), the zero time when none is.
@@ -94,3 +118,26 @@ func effectiveDay(asked, closedThrough time.Time) time.Time {
 }
 
 func isDay(t time.Time) bool { return t.Equal(t.UTC().Truncate(24 * time.Hour)) }
+
+// days gives the days that a batch asks for, each once and in order.
+func days(items []item) []time.Time {
+	var all []time.Time
+	for _, it := range items {
+		if day := it.tx.Day.UTC(); !slices.ContainsFunc(all, day.Equal) {
+			all = append(all, day)
+		}
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all
+}
+
+const (
+	// sqlKeepOpen comes before the balances are locked. See ledger/migrations for why nobody waits in a circle.
+	sqlKeepOpen = `SELECT ledger.keep_open($1, $2::date[])`
+
+	// sqlLockDays takes every open day up to the one to be closed, in order. Where no day was ever closed, postings of all
+	// days hold one lock.
+	sqlLockDays = `
+SELECT count(pg_advisory_xact_lock(ledger.day_lock($1, d.day)))
+FROM (SELECT $2::date + n AS day FROM generate_series(1, coalesce($3::date - $2::date, 1)) n) d`
+)

@@ -25,13 +25,13 @@ type Movement struct {
 }
 
 // MovementsTx adds up what moved in a book, by kind of transaction and pair of accounts, in that order. With the
-// balances before and after it proves what happened in a period.
+// balances before and after it proves what happened in a period. It reads the postings of those days and no others.
 func (l *Ledger) MovementsTx(ctx context.Context, tx pgx.Tx, q MovementQuery) ([]Movement, error) {
-	rows, err := tx.Query(ctx, sqlMovements, q.Book, instantOrNil(q.After), q.Through, instantOrNil(q.At))
-	if err != nil {
-		return nil, fault("read movements", err)
-	}
-	movements, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Movement])
+	var movements []Movement
+	err := readPinned(ctx, tx, func(rows pgx.Rows) (err error) {
+		movements, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Movement])
+		return err
+	}, sqlMovements, q.Book, instantOrNil(q.After), q.Through.UTC(), instantOrNil(q.At))
 	if err != nil {
 		return nil, fault("read movements", err)
 	}
@@ -39,9 +39,14 @@ func (l *Ledger) MovementsTx(ctx context.Context, tx pgx.Tx, q MovementQuery) ([
 }
 
 const sqlMovements = `
-SELECT t.kind, p.debit_account, p.credit_account, p.currency, sum(p.amount)::bigint
-FROM ledger.postings p JOIN ledger.transactions t ON t.book = $1 AND t.id = p.transaction_id
-WHERE p.book = $1 AND ($2::date IS NULL OR p.effective_day > $2) AND p.effective_day <= $3::date
-  AND ($4::timestamptz IS NULL OR p.recorded <= $4)
-GROUP BY t.kind, p.debit_account, p.credit_account, p.currency
-ORDER BY t.kind, p.debit_account, p.credit_account, p.currency`
+SELECT t.kind, a.code, p.credit_account, p.currency, sum(p.amount)::bigint
+FROM ledger.accounts a
+CROSS JOIN LATERAL (
+    SELECT transaction_id, credit_account, currency, amount FROM ledger.postings
+    WHERE book = $1 AND debit_account = a.code AND effective_day > coalesce($2::date, '-infinity')
+      AND effective_day <= $3::date AND recorded <= coalesce($4::timestamptz, 'infinity') OFFSET 0
+) p
+CROSS JOIN LATERAL (SELECT kind FROM ledger.transactions WHERE book = $1 AND id = p.transaction_id OFFSET 0) t
+WHERE a.book = $1
+GROUP BY t.kind, a.code, p.credit_account, p.currency
+ORDER BY t.kind, a.code, p.credit_account, p.currency`

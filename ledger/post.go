@@ -125,7 +125,7 @@ func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string,
 	return w, write(ctx, on, in, book, st, w)
 }
 
-// lock takes the accounts' balances in the order of their codes and reads all that deciding needs, in one round trip.
+// lock keeps the days open, takes the accounts' balances in the order of their codes and reads all that deciding needs, in one round trip.
 // What is read after the locks is read as it stands with them held (READ COMMITTED: a view per statement).
 func lock(ctx context.Context, on sender, in frame, book string, items []item, held map[string][]Posting) (*state, error) {
 	want := wanted(in, items, held)
@@ -135,6 +135,7 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 		batch.Queue(in.begin)
 	}
 	batch.Queue(sqlPin).QueryRow(func(row pgx.Row) error { return checkIsolation(row) })
+	batch.Queue(sqlKeepOpen, book, days(items)).Query(st.scanClosedThrough)
 	batch.Queue(sqlLockBalances, book, want.codes).Query(st.scanBalances)
 	if len(want.references) > 0 {
 		batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)
@@ -142,7 +143,6 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 	if len(want.holds) > 0 {
 		batch.Queue(sqlReadResolutions, book, want.holds).Query(st.scanResolutions)
 	}
-	batch.Queue(sqlReadClosedThrough, book).Query(st.scanClosedThrough)
 	batch.Queue(sqlReserve, len(items)).QueryRow(func(row pgx.Row) error { return row.Scan(&st.ids) })
 	batch.Queue(sqlUnpin)
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {

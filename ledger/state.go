@@ -159,8 +159,6 @@ CROSS JOIN LATERAL (
     FROM ledger.transactions WHERE book = $1 AND reference = w.reference OFFSET 0
 ) t`
 
-	sqlReadClosedThrough = `SELECT closed_through FROM ledger.books WHERE book = $1`
-
 	sqlReserve = `SELECT array_agg(nextval('ledger.transaction_id')) FROM generate_series(1, $1::integer)`
 
 	sqlReadPostings = `
