@@ -84,7 +84,7 @@ func (l *Ledger) openInBook(ctx context.Context, tx pgx.Tx, book string, wanted 
 	}
 	now := l.now()
 	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO ledger.books (book, opened) VALUES ($1, $2) ON CONFLICT (book) DO NOTHING`, book, now)
+	batch.Queue(sqlOpenBook, book, now)
 	batch.Queue(sqlOpenAccounts, book, codes, currencies, sides, limits, now)
 	batch.Queue(sqlOpenBalances, book, codes, currencies, sides, limits)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
@@ -166,6 +166,11 @@ FROM unnest($2::text[]) AS w (code)
 CROSS JOIN LATERAL (
     SELECT code, currency, normal_side, limits FROM ledger.accounts WHERE book = $1 AND code = w.code OFFSET 0
 ) a`
+
+// An INSERT alone would wait for a closing that is changing the row, though the book is there.
+const sqlOpenBook = `
+INSERT INTO ledger.books (book, opened)
+SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM ledger.books WHERE book = $1) ON CONFLICT (book) DO NOTHING`
 
 const sqlOpenAccounts = `
 INSERT INTO ledger.accounts (book, code, currency, normal_side, limits, opened)

@@ -43,7 +43,8 @@ WITH base AS MATERIALIZED (
 
 // sqlStanding gives what the accounts stand at, and of the spans whether anything changed and when it was recorded. A
 // hold counts while nothing that counts resolves it: one of the spans, unless that is so; one counted at base no longer,
-// when something of the spans resolves it.
+// when something of the spans resolves it. What resolves is not named there by its phases: the index by hold would be
+// taken for it, and all of it be read.
 const sqlStanding = sqlSpans + `, held AS MATERIALIZED (
     SELECT p.debit_account, p.credit_account, p.amount
     FROM spans
@@ -66,7 +67,7 @@ const sqlStanding = sqlSpans + `, held AS MATERIALIZED (
     FROM spans
     CROSS JOIN LATERAL (
         SELECT of_id FROM ledger.transactions
-        WHERE book = $1 AND phase <> 'post' AND phase IN ('capture', 'void', 'expiry') AND effective_day > spans.after
+        WHERE book = $1 AND phase <> 'post' AND phase <> 'hold' AND effective_day > spans.after
           AND effective_day <= spans.through AND recorded <= coalesce($2::timestamptz, 'infinity') OFFSET 0
     ) r
     CROSS JOIN base
@@ -138,13 +139,13 @@ SELECT $1, $3, nextval('ledger.transaction_id'), greatest($4, last_recorded, (SE
        first_recorded, coalesce(first_recorded <= (SELECT closed FROM closings ORDER BY day LIMIT 1), false)
 FROM covered`
 
-// readPinned reads with a plan that looks rows up, however small the tables were when it was made. It leaves the caller's
-// settings as they were.
+// readPinned reads with a plan that looks rows up and takes them in the order of an index, however small the tables were
+// when it was made. It leaves the caller's settings as they were.
 func readPinned(ctx context.Context, tx pgx.Tx, scan func(pgx.Rows) error, sql string, args ...any) error {
 	batch := &pgx.Batch{}
-	batch.Queue(sqlPin)
+	batch.Queue(sqlPinRead)
 	batch.Queue(sql, args...).Query(scan)
-	batch.Queue(sqlUnpin)
+	batch.Queue(sqlUnpinRead)
 	return tx.SendBatch(ctx, batch).Close()
 }
 
@@ -155,3 +156,13 @@ func instantOrNil(t time.Time) *time.Time {
 	t = t.UTC() // PostgreSQL takes a date as its zone shows it
 	return &t
 }
+
+const (
+	sqlPinRead = `
+SELECT set_config('ledger.callers_seqscan', current_setting('enable_seqscan'), true), set_config('enable_seqscan', 'off', true),
+       set_config('ledger.callers_sort', current_setting('enable_sort'), true), set_config('enable_sort', 'off', true)`
+
+	sqlUnpinRead = `
+SELECT set_config('enable_seqscan', current_setting('ledger.callers_seqscan'), true),
+       set_config('enable_sort', current_setting('ledger.callers_sort'), true)`
+)

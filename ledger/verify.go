@@ -118,7 +118,7 @@ func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
 		return fault("verify book "+book, err)
 	}
 	r.Transactions += n
-	for _, c := range append(checks[:], holdChecks[:]...) {
+	for _, c := range slices.Concat(checks[:], holdChecks[:], snapshotChecks[:]) {
 		if err := r.collect(ctx, tx, c.kind, book, c.sql, book, mostFindings); err != nil {
 			return err
 		}

@@ -106,8 +106,9 @@ WHERE b.book = $1 AND a.limits & 1 = 1
                          ELSE b.credits_posted - b.debits_posted - b.debits_pending END < 0
 ORDER BY 1 LIMIT $2`},
 
-	// A closing drew its after_id with every balance locked, as a posting draws its id: the two are in one order. The
-	// running maximum is the last day that was closed when the transaction was posted.
+	// A closing drew its after_id with its days locked, as a posting draws its id with its own: for those days the two are
+	// in one order. The running maximum is the last day that was closed when the transaction was posted, or, for one that
+	// asked for a later day and was posted beside a closing, the day closed then: either leaves it on the day it asked for.
 	{DayDiffers, `
 SELECT '', id, format('asked for %s and entered on %s, when the last closed day was %s',
                       asked_day, effective_day, coalesce(closed::text, 'none'))
@@ -147,7 +148,7 @@ const sqlRights = `
 SELECT '', 0::bigint, format('role %s may %s on %s: run as a role that may only SELECT and INSERT there',
                              current_user, r.privilege, t.name)
 FROM unnest(ARRAY['ledger.transactions', 'ledger.postings', 'ledger.pending', 'ledger.periods', 'ledger.leaves', 'ledger.nodes',
-                  'ledger.seals']) AS t (name)
+                  'ledger.seals', 'ledger.snapshots']) AS t (name)
 CROSS JOIN unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER', 'REFERENCES']) AS r (privilege)
 WHERE has_table_privilege(current_user, t.name, r.privilege)
    OR r.privilege IN ('UPDATE', 'REFERENCES') AND has_any_column_privilege(current_user, t.name, r.privilege)
