@@ -142,10 +142,3 @@ CROSS JOIN LATERAL (
 ) b
 WHERE a.book = $1 AND starts_with(a.code, $2)
 ORDER BY a.code`
-
-const sqlBalancesAt = sqlBalanceColumns + sqlStanding + ` AND starts_with(a.code, $4)) s ORDER BY code`
-
-const sqlBalanceAt = sqlBalanceColumns + sqlStanding + ` AND a.code = $4) s`
-
-const sqlBalanceColumns = `
-SELECT book, code, currency, normal_side, debits_posted, credits_posted, debits_pending, credits_pending FROM (`

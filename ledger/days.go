@@ -61,10 +61,10 @@ func (l *Ledger) CloseDayTx(ctx context.Context, tx pgx.Tx, book string, day tim
 		return fault("wait for postings of the day", err)
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(sqlPin)
+	batch.Queue(sqlPinRead)
 	batch.Queue(sqlKeepSnapshots, book, nil, day, stored(l.now()), by)
 	batch.Queue(`UPDATE ledger.books SET closed_through = $2 WHERE book = $1`, book, day)
-	batch.Queue(sqlUnpin)
+	batch.Queue(sqlUnpinRead)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("close day", err)
 	}

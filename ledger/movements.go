@@ -25,13 +25,14 @@ type Movement struct {
 }
 
 // MovementsTx adds up what moved in a book, by kind of transaction and pair of accounts, in that order. With the
-// balances before and after it proves what happened in a period. It reads the postings of those days and no others.
+// balances before and after it proves what happened in a period. It reads what was entered between the closings around those
+// days, and no more.
 func (l *Ledger) MovementsTx(ctx context.Context, tx pgx.Tx, q MovementQuery) ([]Movement, error) {
 	var movements []Movement
 	err := readPinned(ctx, tx, func(rows pgx.Rows) (err error) {
 		movements, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Movement])
 		return err
-	}, sqlMovements, q.Book, instantOrNil(q.After), q.Through.UTC(), instantOrNil(q.At))
+	}, sqlMovements, q.Book, instantOrNil(q.At), q.Through.UTC(), instantOrNil(q.After))
 	if err != nil {
 		return nil, fault("read movements", err)
 	}
@@ -39,14 +40,14 @@ func (l *Ledger) MovementsTx(ctx context.Context, tx pgx.Tx, q MovementQuery) ([
 }
 
 const sqlMovements = `
-SELECT t.kind, a.code, p.credit_account, p.currency, sum(p.amount)::bigint
-FROM ledger.accounts a
-CROSS JOIN LATERAL (
-    SELECT transaction_id, credit_account, currency, amount FROM ledger.postings
-    WHERE book = $1 AND debit_account = a.code AND effective_day > coalesce($2::date, '-infinity')
-      AND effective_day <= $3::date AND recorded <= coalesce($4::timestamptz, 'infinity') OFFSET 0
-) p
-CROSS JOIN LATERAL (SELECT kind FROM ledger.transactions WHERE book = $1 AND id = p.transaction_id OFFSET 0) t
-WHERE a.book = $1
-GROUP BY t.kind, a.code, p.credit_account, p.currency
-ORDER BY t.kind, a.code, p.credit_account, p.currency`
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT coalesce($4::date, '-infinity') AS after, $3::date AS through
+), asked AS MATERIALIZED (
+    SELECT account, last_id FROM ledger.balances WHERE book = $1
+)` + sqlDayEntries + `
+SELECT t.kind, e.account, e.other, e.currency, sum(e.debit)::bigint
+FROM of_days e
+CROSS JOIN LATERAL (SELECT kind FROM ledger.transactions WHERE book = $1 AND id = e.transaction_id OFFSET 0) t
+WHERE e.debit > 0
+GROUP BY t.kind, e.account, e.other, e.currency
+ORDER BY t.kind, e.account, e.other, e.currency`

@@ -82,54 +82,54 @@ func (q *StatementQuery) args(after position) []any {
 }
 
 const (
-	sqlDebits = `
-SELECT transaction_id, line, credit_account AS other, amount AS debit, 0::bigint AS credit, effective_day, recorded
-FROM ledger.postings
-WHERE book = $1 AND debit_account = $4 AND recorded <= coalesce($2::timestamptz, 'infinity')`
+	sqlDays = `
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT $5::date - 1 AS after, coalesce($3::date, 'infinity') AS through
+), asked AS MATERIALIZED (
+    SELECT account, last_id FROM ledger.balances WHERE book = $1 AND account = $4
+)` + sqlDayEntries
 
-	sqlCredits = `
-SELECT transaction_id, line, debit_account AS other, 0::bigint AS debit, amount AS credit, effective_day, recorded
-FROM ledger.postings
-WHERE book = $1 AND credit_account = $4 AND recorded <= coalesce($2::timestamptz, 'infinity')`
+	sqlDayPage = sqlDays + sqlEntryColumns + `
+    SELECT * FROM of_days WHERE (effective_day, transaction_id, line) > ($5::date, $6::bigint, $7::integer)
+    ORDER BY effective_day, transaction_id, line LIMIT $8` +
+		sqlEntryTransactions + `ORDER BY e.effective_day, e.transaction_id, e.line`
 
-	// The order is that of the index up to the line.
-	sqlDayRange = `
-  AND (effective_day, transaction_id, line) > ($5::date, $6::bigint, $7::integer)
-  AND effective_day <= coalesce($3::date, 'infinity')
-ORDER BY effective_day, transaction_id, line LIMIT $8`
+	sqlDayBefore = sqlDays + `
+SELECT coalesce(sum(debit), 0)::bigint, coalesce(sum(credit), 0)::bigint FROM of_days
+WHERE (effective_day, transaction_id, line) <= ($5::date, $6::bigint, $7::integer)`
 
-	sqlDayPage = sqlEntryColumns + `(` + sqlDebits + sqlDayRange + `) UNION ALL (` + sqlCredits + sqlDayRange + `)` +
-		sqlEntryTransactions + `ORDER BY e.effective_day, e.transaction_id, e.line LIMIT $8`
-
-	sqlDayBefore = `SELECT coalesce(sum(debit), 0)::bigint, coalesce(sum(credit), 0)::bigint FROM (` +
-		sqlDebits + sqlDayUpTo + ` UNION ALL ` + sqlCredits + sqlDayUpTo + `) e`
-
-	sqlDayUpTo = `
-  AND effective_day = $5::date AND effective_day <= coalesce($3::date, 'infinity')
-  AND (transaction_id, line) <= ($6::bigint, $7::integer)`
-
-	// What was recorded after $8 is of days after the last one that was closed by then.
+	// Nothing that a closing has seen was recorded after it: what was recorded after $8 was entered since the last closing
+	// by then.
 	sqlRecorded = sqlSpans + `, known AS MATERIALIZED (
-    SELECT coalesce((SELECT day FROM ledger.periods WHERE book = $1 AND closed <= $8::timestamptz
+    SELECT coalesce((SELECT day FROM ledger.periods WHERE book = $1 AND carries AND closed <= $8::timestamptz
                      ORDER BY closed DESC, day DESC LIMIT 1), '-infinity') AS day
-), days AS MATERIALIZED (
+), since AS MATERIALIZED (
     SELECT CASE WHEN spans.after = base.day THEN known.day ELSE spans.after END AS after, spans.through
     FROM spans CROSS JOIN base CROSS JOIN known
-), entries AS (
-    SELECT x.* FROM days CROSS JOIN LATERAL (` +
-		sqlDebits + sqlRecordedRange + ` UNION ALL ` + sqlCredits + sqlRecordedRange + ` OFFSET 0) x
+), walk AS (
+    SELECT b.account, top.id, bottom.id AS stop
+    FROM ledger.balances b
+    CROSS JOIN since
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN since.through = 'infinity' THEN b.last_id
+                    ELSE coalesce((SELECT last_id FROM ledger.snapshots WHERE book = $1 AND account = $4
+                                   AND day <= since.through ORDER BY day DESC LIMIT 1), 0) END AS id
+    ) top
+    CROSS JOIN LATERAL (
+        SELECT coalesce((SELECT last_id FROM ledger.snapshots WHERE book = $1 AND account = $4
+                         AND day <= since.after ORDER BY day DESC LIMIT 1), 0) AS id
+    ) bottom
+    WHERE b.book = $1 AND b.account = $4 AND top.id > bottom.id` + sqlWalked + `, of_time AS MATERIALIZED (
+    SELECT * FROM entries WHERE recorded > $8::timestamptz AND recorded <= coalesce($2::timestamptz, 'infinity')
 )`
 
-	sqlRecordedRange = `
-  AND effective_day > days.after AND effective_day <= days.through AND recorded > $8::timestamptz`
-
 	sqlRecordedPage = sqlRecorded + sqlEntryColumns + `
-    SELECT * FROM entries WHERE (recorded, transaction_id, line) > ($5::timestamptz, $6::bigint, $7::integer)
+    SELECT * FROM of_time WHERE (recorded, transaction_id, line) > ($5::timestamptz, $6::bigint, $7::integer)
     ORDER BY recorded, transaction_id, line LIMIT $9` +
 		sqlEntryTransactions + `ORDER BY e.recorded, e.transaction_id, e.line`
 
 	sqlRecordedBefore = sqlRecorded + `
-SELECT coalesce(sum(debit), 0)::bigint, coalesce(sum(credit), 0)::bigint FROM entries
+SELECT coalesce(sum(debit), 0)::bigint, coalesce(sum(credit), 0)::bigint FROM of_time
 WHERE (recorded, transaction_id, line) <= ($5::timestamptz, $6::bigint, $7::integer)`
 
 	sqlEntryColumns = `

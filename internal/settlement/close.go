@@ -78,8 +78,9 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 	if err != nil {
 		return Close{}, err
 	}
-	// The ledger's day is closed first: with that in hand nothing is under way in any book, so that what is read from
-	// here on is all there will ever be of the day. Undone with the transaction where a side does not agree.
+	// The ledger's day is closed first: with that in hand nothing of the day is under way in any book, so that what is read
+	// from here on is all there will ever be of it. Payments of later days go on. Undone with the transaction where a side
+	// does not agree.
 	for _, book := range books {
 		if err := s.Ledger.CloseDayTx(ctx, tx, book, day.UTC(), actor.Name()); err != nil {
 			return Close{}, err
@@ -100,18 +101,19 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 }
 
 // known gives the instant up to which a close knows: now, or the last time anything of the day was recorded where a
-// program with a faster clock did that.
+// program with a faster clock did that. The ledger's closings say so of the postings.
 func (p *proof) known(ctx context.Context, now time.Time) (time.Time, error) {
 	var last *time.Time
 	err := p.tx.QueryRow(ctx, `SELECT greatest(
-		(SELECT max(recorded) FROM ledger.postings WHERE effective_day <= $1 AND ($2::date IS NULL OR effective_day > $2)),
+		(SELECT max(p.closed) FROM ledger.books b
+		 CROSS JOIN LATERAL (SELECT closed FROM ledger.periods WHERE book = b.book AND day = $1 OFFSET 0) p),
 		(SELECT max(created_at) FROM gateway.expectation WHERE day <= $1),
 		(SELECT max(recorded_at) FROM gateway.expectation_met WHERE met_day <= $1),
 		(SELECT max(recorded_at) FROM gateway.payment),
 		(SELECT max(greatest(approved_at, rejected_at)) FROM gateway.payout),
 		(SELECT max(imported_at) FROM gateway.bank_statement WHERE day <= $1),
 		(SELECT max(decided_at) FROM gateway.bank_statement_line WHERE day <= $1),
-		(SELECT max(greatest(opened_at, closed_at)) FROM gateway.break WHERE day <= $1))`, p.day, p.after).Scan(&last)
+		(SELECT max(greatest(opened_at, closed_at)) FROM gateway.break WHERE day <= $1))`, p.day).Scan(&last)
 	if err != nil || last == nil || last.Before(now) {
 		return now.Truncate(time.Microsecond), err // what PostgreSQL can hold
 	}
@@ -139,12 +141,14 @@ func (s *Service) openBooksTx(ctx context.Context, tx pgx.Tx) ([]string, error) 
 // the one with the first postings.
 func (s *Service) afterTx(ctx context.Context, tx pgx.Tx, day calendar.Date) (calendar.Date, error) {
 	var last, first calendar.Date
-	err := tx.QueryRow(ctx, `SELECT (SELECT max(day) FROM gateway.day_close WHERE book = $1),
-		(SELECT min(effective_day) FROM ledger.transactions)`, booking.House).Scan(&last, &first)
+	err := tx.QueryRow(ctx, `SELECT max(day) FROM gateway.day_close WHERE book = $1`, booking.House).Scan(&last)
+	if err == nil && last.IsZero() {
+		err = tx.QueryRow(ctx, `SELECT min(effective_day) FROM ledger.transactions`).Scan(&first)
+	}
 	if err != nil {
 		return last, err
 	}
-	if first.IsZero() {
+	if last.IsZero() && first.IsZero() {
 		return last, problem.New(problem.Conflict, "nothing was ever booked: there is no day to close")
 	}
 	next := first

@@ -1,15 +1,7 @@
 -- +goose Up
--- An account's postings are found by day: what a closed day or a statement needs is read, and nothing before or after.
-DROP INDEX ledger.postings_debit_account;
-DROP INDEX ledger.postings_credit_account;
-CREATE INDEX postings_debit_account ON ledger.postings (book, debit_account, effective_day, transaction_id);
-CREATE INDEX postings_credit_account ON ledger.postings (book, credit_account, effective_day, transaction_id);
-
--- Holds and what resolves them, by day. Ordinary transactions have no entry.
-CREATE INDEX transactions_held_day ON ledger.transactions (book, effective_day, id) WHERE phase <> 'post';
-
 -- What an account stood at when a day was closed, of effective days up to it: a row only where that changed. Balances at
--- a past time begin here.
+-- a past time begin here. last_id is where its history, the chain of its postings, ended then. What of that was already
+-- entered for later days stands in ahead: the days, what is on each side, and the first transaction on each.
 CREATE TABLE ledger.snapshots (
     book            text COLLATE "C" NOT NULL,
     account         text COLLATE "C" NOT NULL,
@@ -18,32 +10,33 @@ CREATE TABLE ledger.snapshots (
     credits_posted  bigint NOT NULL,
     debits_pending  bigint NOT NULL,
     credits_pending bigint NOT NULL,
+    last_id         bigint NOT NULL,
+    ahead_days      date[] NOT NULL,
+    ahead_debits    bigint[] NOT NULL,
+    ahead_credits   bigint[] NOT NULL,
+    ahead_ids       bigint[] NOT NULL,
     CONSTRAINT snapshots_pkey PRIMARY KEY (book, account, day),
     CONSTRAINT snapshots_account_fkey FOREIGN KEY (book, account) REFERENCES ledger.accounts (book, code),
     CONSTRAINT snapshots_not_negative
-        CHECK (debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0)
+        CHECK (debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0),
+    CONSTRAINT snapshots_ahead_together
+        CHECK (cardinality(ahead_days) = cardinality(ahead_debits) AND cardinality(ahead_days) = cardinality(ahead_credits)
+               AND cardinality(ahead_days) = cardinality(ahead_ids))
 );
 
--- closed is not before any recorded time that the closing covers. first_recorded is the earliest of those since the
--- closing before. ahead: something was entered before the last closing but one, that is for a day far ahead.
+-- carries: the closing kept snapshots; those of before did not, and are passed over. Its closed is then not before any
+-- recorded time it has seen. first_recorded is the earliest of what it was the first to see, and of holds and what
+-- resolves them on its days; early, that this is not after the last closing but one.
 ALTER TABLE ledger.periods
+    ADD COLUMN carries        boolean NOT NULL DEFAULT false,
     ADD COLUMN first_recorded timestamptz,
-    ADD COLUMN ahead          boolean NOT NULL DEFAULT false;
-CREATE INDEX periods_closed ON ledger.periods (book, closed, day);
-CREATE INDEX periods_ahead ON ledger.periods (book, day) WHERE ahead;
+    ADD COLUMN early          boolean NOT NULL DEFAULT false;
+CREATE INDEX periods_carries_day ON ledger.periods (book, day) WHERE carries;
+CREATE INDEX periods_carries_closed ON ledger.periods (book, closed, day) WHERE carries;
+CREATE INDEX periods_early ON ledger.periods (book, day) WHERE early;
 
--- Days closed before snapshots were kept. Nothing could be held then.
-INSERT INTO ledger.snapshots (book, account, day, debits_posted, credits_posted, debits_pending, credits_pending)
-SELECT e.book, e.account, p.day, sum(sum(e.debit)) OVER days, sum(sum(e.credit)) OVER days, 0, 0
-FROM ledger.entries e
-CROSS JOIN LATERAL (SELECT min(day) AS day FROM ledger.periods WHERE book = e.book AND day >= e.effective_day) p
-WHERE p.day IS NOT NULL
-GROUP BY e.book, e.account, p.day
-WINDOW days AS (PARTITION BY e.book, e.account ORDER BY p.day);
-
-UPDATE ledger.periods p
-SET ahead = true, first_recorded = '-infinity',
-    closed = greatest(p.closed, (SELECT max(recorded) FROM ledger.postings t WHERE t.book = p.book AND t.effective_day <= p.day));
+-- Holds and what resolves them, by day. Ordinary transactions have no entry.
+CREATE INDEX transactions_held_day ON ledger.transactions (book, effective_day, id) WHERE phase <> 'post';
 
 -- A posting and the closing of its day lock this key: the posting shared, the closing alone. Without a day it is that of
 -- all days of a book that was never closed.
@@ -89,9 +82,6 @@ GRANT SELECT, INSERT ON ledger.snapshots TO exchequer_app;
 -- +goose Down
 DROP FUNCTION ledger.keep_open(text, date[]);
 DROP FUNCTION ledger.day_lock(text, date);
-DROP INDEX ledger.periods_ahead, ledger.periods_closed;
-ALTER TABLE ledger.periods DROP COLUMN ahead, DROP COLUMN first_recorded;
+DROP INDEX ledger.transactions_held_day, ledger.periods_early, ledger.periods_carries_closed, ledger.periods_carries_day;
+ALTER TABLE ledger.periods DROP COLUMN early, DROP COLUMN first_recorded, DROP COLUMN carries;
 DROP TABLE ledger.snapshots;
-DROP INDEX ledger.transactions_held_day, ledger.postings_debit_account, ledger.postings_credit_account;
-CREATE INDEX postings_debit_account ON ledger.postings (book, debit_account, transaction_id);
-CREATE INDEX postings_credit_account ON ledger.postings (book, credit_account, transaction_id);
