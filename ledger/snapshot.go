@@ -202,7 +202,8 @@ const sqlDayEntries = `, walk AS (
                                    AND day <= span.through ORDER BY day DESC LIMIT 1), 0) END AS id
     ) top
     WHERE top.id > least(coalesce(s.last_id, 0), early.id - 1)` + sqlWalked + `, of_days AS MATERIALIZED (
-    SELECT e.* FROM entries e CROSS JOIN wanted
+    SELECT e.account, e.transaction_id, e.line, e.currency, e.effective_day, e.recorded, e.other, e.debit, e.credit
+    FROM entries e CROSS JOIN wanted
     WHERE e.effective_day > wanted.after AND e.effective_day <= wanted.through
       AND e.recorded <= coalesce($2::timestamptz, 'infinity')
 )`

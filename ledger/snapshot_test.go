@@ -301,7 +301,7 @@ func TestPastCostsTheSameLater(t *testing.T) {
 	}
 	first, later := run(0, 13), run(13, 81)
 	for what, rows := range first {
-		if later[what] > rows || rows == 0 {
+		if later[what] > rows+2 || rows == 0 { // a plan may look at the entry after the end of a range
 			t.Errorf("%s read %d rows when 12 days were closed, %d when 80 were", what, rows, later[what])
 		}
 	}

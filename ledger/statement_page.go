@@ -90,7 +90,8 @@ WITH RECURSIVE wanted AS MATERIALIZED (
 )` + sqlDayEntries
 
 	sqlDayPage = sqlDays + sqlEntryColumns + `
-    SELECT * FROM of_days WHERE (effective_day, transaction_id, line) > ($5::date, $6::bigint, $7::integer)
+    SELECT transaction_id, line, effective_day, recorded, other, debit, credit
+    FROM of_days WHERE (effective_day, transaction_id, line) > ($5::date, $6::bigint, $7::integer)
     ORDER BY effective_day, transaction_id, line LIMIT $8` +
 		sqlEntryTransactions + `ORDER BY e.effective_day, e.transaction_id, e.line`
 
@@ -120,11 +121,13 @@ WHERE (effective_day, transaction_id, line) <= ($5::date, $6::bigint, $7::intege
                          AND day <= since.after ORDER BY day DESC LIMIT 1), 0) AS id
     ) bottom
     WHERE b.book = $1 AND b.account = $4 AND top.id > bottom.id` + sqlWalked + `, of_time AS MATERIALIZED (
-    SELECT * FROM entries WHERE recorded > $8::timestamptz AND recorded <= coalesce($2::timestamptz, 'infinity')
+    SELECT transaction_id, line, effective_day, recorded, other, debit, credit
+    FROM entries WHERE recorded > $8::timestamptz AND recorded <= coalesce($2::timestamptz, 'infinity')
 )`
 
 	sqlRecordedPage = sqlRecorded + sqlEntryColumns + `
-    SELECT * FROM of_time WHERE (recorded, transaction_id, line) > ($5::timestamptz, $6::bigint, $7::integer)
+    SELECT transaction_id, line, effective_day, recorded, other, debit, credit
+    FROM of_time WHERE (recorded, transaction_id, line) > ($5::timestamptz, $6::bigint, $7::integer)
     ORDER BY recorded, transaction_id, line LIMIT $9` +
 		sqlEntryTransactions + `ORDER BY e.recorded, e.transaction_id, e.line`
 

@@ -48,21 +48,21 @@ var tamperings = []struct{ name, sql, want string }{
 	{"both sides of a balance", `UPDATE ledger.balances SET debits_posted = debits_posted + 1, credits_posted = credits_posted + 1
 		WHERE book = '{house}' AND account = 'expenses:fee'`, "balance_differs"},
 	{"an amount", `UPDATE ledger.postings SET amount = amount + 1 WHERE book = '{book}' AND amount = 100`,
-		"balance_differs running_differs"},
+		"balance_differs running_differs snapshot_differs"},
 	{"an amount and its balances", `
 		UPDATE ledger.postings SET amount = 150 WHERE book = '{book}' AND amount = 100;
 		UPDATE ledger.balances SET debits_posted = debits_posted + 50 WHERE book = '{book}' AND account = 'assets:bank';
 		UPDATE ledger.balances SET credits_posted = credits_posted + 50 WHERE book = '{book}' AND account = 'l:pay'`,
-		"running_differs"},
+		"running_differs snapshot_differs"},
 	{"a running balance", `UPDATE ledger.postings SET credit_account_credits = credit_account_credits + 1
 		WHERE book = '{book}' AND amount = 10`, "running_differs"},
 	{"the account of a posting", `UPDATE ledger.postings SET debit_account = 'assets:bank' WHERE book = '{book}' AND amount = 10`,
-		"balance_differs running_differs"},
+		"balance_differs running_differs snapshot_differs"},
 	{"an account that is not open", `UPDATE ledger.postings SET debit_account = 'assets:else' WHERE book = '{book}' AND amount = 10`,
-		"account_unfit balance_differs"},
+		"account_unfit balance_differs snapshot_differs"},
 	{"a currency", `UPDATE ledger.postings SET currency = 'USD' WHERE book = '{book}' AND amount = 10`, "account_unfit"},
 	{"a posting removed", `DELETE FROM ledger.postings WHERE book = '{book}' AND amount = 100`,
-		"balance_differs incomplete_postings running_differs"},
+		"balance_differs incomplete_postings running_differs snapshot_differs"},
 	{"a transaction removed", `DELETE FROM ledger.transactions WHERE book = '{book}' AND reference = 'R1'`, "incomplete_postings"},
 	{"a transaction added", `
 		INSERT INTO ledger.transactions (book, id, reference, kind, occurred, asked_day, effective_day, recorded, link)
@@ -73,7 +73,7 @@ var tamperings = []struct{ name, sql, want string }{
 		"balance_differs mirror_differs trial_balance"},
 	{"an entry moved into a closed day", `
 		UPDATE ledger.transactions SET effective_day = '2025-06-02' WHERE book = '{book}' AND reference = 'R3';
-		UPDATE ledger.postings SET effective_day = '2025-06-02' WHERE book = '{book}' AND amount = 1`, "day_differs"},
+		UPDATE ledger.postings SET effective_day = '2025-06-02' WHERE book = '{book}' AND amount = 1`, "day_differs snapshot_differs"},
 	{"the day of a posting alone", `UPDATE ledger.postings SET effective_day = '2025-06-09' WHERE book = '{book}' AND amount = 1`,
 		"incomplete_postings"},
 	{"a closing undone", `UPDATE ledger.books SET closed_through = NULL WHERE book = '{book}'`, "closing_differs"},
