@@ -16,6 +16,7 @@ import (
 type ledgerCmd struct {
 	Verify     ledgerVerifyCmd     `cmd:"" help:"Recomputes balances and trees from what was posted and proves the books."`
 	Balances   ledgerBalancesCmd   `cmd:"" help:"What stands on the accounts."`
+	Statement  ledgerStatementCmd  `cmd:"" help:"What moved an account, between its opening and its closing balance."`
 	Export     ledgerExportCmd     `cmd:"" help:"Writes the books for another program, or as CSV to be read back."`
 	Import     ledgerImportCmd     `cmd:"" help:"Reads the CSV of books that are not there yet."`
 	Digest     ledgerDigestCmd     `cmd:"" help:"What a book holds as one number, which a copy shares."`
