@@ -54,7 +54,8 @@ func Main(m *testing.M) {
 
 // New makes a fresh database from the migrated template and answers the program's pool on it. Both are gone when the
 // test ends. Tests may run in parallel. Where PostgreSQL is not installed the test is skipped, or fails under CI=true.
-// EXCHEQUER_TEST_DATABASE_URL names a server to use instead of a private one; its user must be able to create databases.
+// EXCHEQUER_TEST_DATABASE_URL names a server to use instead of a private one; its user must be able to create databases. Where
+// its database has the extension citus, the ledger's tables are distributed by book.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	if !mainCalled.Load() {
@@ -150,15 +151,38 @@ func openGiven(dsn string) (*server, error) {
 		_, _ = admin.Exec(context.Background(), "DROP DATABASE "+s.template)
 		admin.Close()
 	}
-	template, err := withDatabase(dsn, s.template)
-	if err == nil {
-		err = pg.Migrate(ctx, template)
-	}
-	if err != nil {
+	if err := s.makeTemplate(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// makeTemplate migrates the template and, where the given database has Citus, spreads the ledger in it. The template is
+// copied as one database: that works where Citus keeps its shards on the server it is asked on.
+func (s *server) makeTemplate(ctx context.Context) error {
+	dsn, err := withDatabase(s.url, s.template)
+	if err != nil {
+		return err
+	}
+	template, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer template.Close(ctx) // who is connected to a template keeps it from being copied
+	var citus bool
+	if err := s.admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')`).Scan(&citus); err != nil {
+		return err
+	}
+	if citus {
+		if _, err := template.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS citus`); err != nil {
+			return fmt.Errorf("pgtest: %w", err)
+		}
+	}
+	if err := pg.Migrate(ctx, dsn); err != nil {
+		return err
+	}
+	return distribute(ctx, template)
 }
 
 // startPrivate runs a server of this process's own; the cluster's default database is the template.
