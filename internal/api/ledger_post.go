@@ -1,12 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,9 +77,16 @@ func (s *server) postTransactions(ctx context.Context, in *postInput) (*posted, 
 		p.Status = http.StatusUnsupportedMediaType
 		return nil, p
 	}
-	bodies, list, err := readTransactions(in.RawBody)
-	if err != nil {
-		return nil, unreadable(ctx, err)
+	if !json.Valid(in.RawBody) {
+		p := newProblem(ctx, problem.Invalid, "the body is not a JSON document: send one transaction as an object, or a list of them")
+		p.Status = http.StatusBadRequest
+		return nil, p
+	}
+	bodies, list, fault := readTransactions(in.RawBody)
+	if fault != nil {
+		p := newProblem(ctx, problem.Invalid, fault.Detail)
+		p.Errors = []Fault{*fault}
+		return nil, p
 	}
 	txs := make([]ledger.Transaction, len(bodies))
 	for i := range bodies {
@@ -100,90 +103,50 @@ func (s *server) postTransactions(ctx context.Context, in *postInput) (*posted, 
 }
 
 // readTransactions reads one transaction, or a list of them.
-func readTransactions(body []byte) (bodies []transactionBody, list bool, err error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	list = bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("["))
-	if !list {
-		bodies = make([]transactionBody, 1)
-		err = dec.Decode(&bodies[0])
-	} else {
-		bodies, err = readList(dec)
+func readTransactions(body []byte) (bodies []transactionBody, list bool, fault *Fault) {
+	s := &strict{text: body, path: make([]byte, 0, 64)}
+	if list = s.next() == '['; !list {
+		return []transactionBody{s.transaction()}, false, s.fault
 	}
-	if err != nil {
-		return nil, list, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, list, &json.SyntaxError{}
-	}
-	if repeated(json.NewDecoder(bytes.NewReader(body))) {
-		return nil, list, errRepeated
-	}
-	return bodies, list, nil
-}
-
-// readList reads one after another: a list of more than may be posted is not read to its end.
-func readList(dec *json.Decoder) ([]transactionBody, error) {
-	_, _ = dec.Token() // the bracket
-	var bodies []transactionBody
-	for dec.More() {
-		if len(bodies) == maxTransactions {
-			return nil, errTooMany
-		}
-		var one transactionBody
-		if err := dec.Decode(&one); err != nil {
-			return nil, &atIndex{len(bodies), err}
-		}
-		bodies = append(bodies, one)
-	}
+	s.list(maxTransactions, func(int) { bodies = append(bodies, s.transaction()) })
 	if len(bodies) == 0 {
-		return nil, errNone
+		s.fail("the list is empty: send at least one transaction")
 	}
-	_, err := dec.Token() // the other one, or the list is cut off
-	return bodies, err
+	return bodies, true, s.fault
 }
 
 var (
-	errRepeated = errors.New(nameRepeated)
-	errTooMany  = fmt.Errorf("a list has %d transactions at most: send the rest by itself", maxTransactions)
-	errNone     = errors.New("the list is empty: send at least one transaction")
+	transactionMembers = []string{"book", "reference", "kind", "occurred", "day", "fixed_day", "phase", "of", "expires", "link", "metadata", "postings"}
+	postingMembers     = []string{"debit", "credit", "amount", "currency"}
 )
 
-// atIndex is what is wrong with one transaction of a list.
-type atIndex struct {
-	index int
-	cause error
+func (s *strict) transaction() (t transactionBody) {
+	texts := [...]*string{&t.Book, &t.Reference, &t.Kind, &t.Occurred, &t.Day, nil, &t.Phase, &t.Of, &t.Expires, &t.Link}
+	s.object(transactionMembers, func(member int) {
+		switch transactionMembers[member] {
+		case "fixed_day":
+			t.FixedDay = s.bool()
+		case "metadata":
+			t.Metadata = s.texts()
+		case "postings":
+			// One more than a transaction may have is the ledger's to refuse.
+			s.list(ledger.MaxPostings+1, func(int) { t.Postings = append(t.Postings, s.posting()) })
+		default:
+			*texts[member] = s.string()
+		}
+	})
+	return t
 }
 
-func (a *atIndex) Error() string { return a.cause.Error() }
-func (a *atIndex) Unwrap() error { return a.cause }
-
-// unreadable refuses a body as a whole. It names members by the names they have here, and repeats nothing of the body.
-func unreadable(ctx context.Context, err error) *Problem {
-	fault := Fault{Pointer: "#"}
-	if at, ok := errors.AsType[*atIndex](err); ok {
-		fault.Pointer = fmt.Sprintf("#/%d", at.index)
-	}
-	p := newProblem(ctx, problem.Invalid, "")
-	_, syntax := errors.AsType[*json.SyntaxError](err)
-	wrong, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), syntax:
-		p.Detail, p.Status = "the body is not a JSON document: send one transaction as an object, or a list of them", http.StatusBadRequest
-		return p
-	case err == errRepeated:
-		p.Detail, p.Status = nameRepeated, http.StatusBadRequest
-		return p
-	case err == errTooMany, err == errNone:
-		fault.Detail = err.Error()
-	case mistyped && wrong.Field != "":
-		fault.Detail = wrong.Field + " is not of its type: amounts are integers in the range of int64 without fraction or exponent, see /openapi.json"
-	case mistyped:
-		fault.Detail = "a transaction is a JSON object: see /openapi.json"
-	default:
-		fault.Detail = "there is a field that this request does not have: see /openapi.json"
-	}
-	p.Detail, p.Errors = fault.Detail, []Fault{fault}
+func (s *strict) posting() (p postingBody) {
+	texts := [...]*string{&p.Debit, &p.Credit, nil, &p.Currency}
+	s.object(postingMembers, func(member int) {
+		if text := texts[member]; text != nil {
+			*text = s.string()
+			return
+		}
+		p.Amount = s.integer()
+	})
 	return p
 }
 

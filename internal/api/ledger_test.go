@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,7 +156,7 @@ func TestBadPostings(t *testing.T) {
 	r.want(201, "POST", transactions, sale("hold", members{"phase": "hold"}))
 	many := strings.Repeat(sale("x", nil)+",", 8_000) + sale("x", nil)
 	postings := func(n int) members {
-		return members{"postings": make([]members, n)}
+		return members{"postings": slices.Repeat([]members{{}}, n)}
 	}
 	dear := moving(members{"amount": json.RawMessage("1e3")})
 	for title, c := range map[string]struct {
@@ -166,11 +167,11 @@ func TestBadPostings(t *testing.T) {
 	}{
 		"amount zero":                {sale("r", moving(members{"amount": 0})), 422, "invalid_amount", "#/postings/0/amount"},
 		"amount negative":            {sale("r", moving(members{"amount": -5})), 422, "invalid_amount", "#/postings/0/amount"},
-		"amount with a fraction":     {sale("r", moving(members{"amount": 1.5})), 422, "invalid", "#"},
-		"amount with an exponent":    {sale("r", dear), 422, "invalid", "#"},
-		"amount over int64":          {sale("r", moving(members{"amount": json.RawMessage("9223372036854775808")})), 422, "invalid", "#"},
-		"amount as a text":           {sale("r", moving(members{"amount": "100"})), 422, "invalid", "#"},
-		"no amount":                  {sale("r", moving(members{"amount": nil})), 422, "invalid_amount", "#/postings/0/amount"},
+		"amount with a fraction":     {sale("r", moving(members{"amount": 1.5})), 422, "invalid", "#/postings/0/amount"},
+		"amount with an exponent":    {sale("r", dear), 422, "invalid", "#/postings/0/amount"},
+		"amount over int64":          {sale("r", moving(members{"amount": json.RawMessage("9223372036854775808")})), 422, "invalid", "#/postings/0/amount"},
+		"amount as a text":           {sale("r", moving(members{"amount": "100"})), 422, "invalid", "#/postings/0/amount"},
+		"no amount":                  {sale("r", moving(members{"amount": nil})), 422, "invalid", "#/postings/0/amount"},
 		"sum over int64":             {sale("r", moving(members{"debit": "full", "credit": "cash", "amount": 1})), 422, "overflow", "#/postings/0/amount"},
 		"same account":               {sale("r", moving(members{"debit": name, "credit": name})), 422, "same_account", "#/postings/0/credit"},
 		"unknown account":            {sale("r", moving(members{"debit": name})), 422, "unknown_account", "#/postings/0/debit"},
@@ -182,7 +183,7 @@ func TestBadPostings(t *testing.T) {
 		"10,001 postings":            {sale("r", postings(10_001)), 422, "too_many_postings", "#/postings"},
 		"no postings":                {sale("r", postings(0)), 422, "no_postings", "#/postings"},
 		"metadata over 16 KiB":       {sale("r", members{"metadata": members{"a": strings.Repeat("x", 16<<10)}}), 422, "metadata_too_large", "#/metadata"},
-		"metadata not of texts":      {sale("r", members{"metadata": members{name: 1}}), 422, "invalid", "#"},
+		"metadata not of texts":      {sale("r", members{"metadata": members{name: 1}}), 422, "invalid", "#/metadata"},
 		"no reference":               {sale("", nil), 422, "invalid_field", "#/reference"},
 		"name for a reference":       {sale(name, nil), 422, "invalid_field", "#/reference"},
 		"kind missing":               {sale("r", members{"kind": nil}), 422, "invalid_field", "#/kind"},
@@ -199,10 +200,18 @@ func TestBadPostings(t *testing.T) {
 		"correction of a hold":       {sale("r", members{"of": "hold"}), 422, "not_posted", "#/of"},
 		"unknown member":             {sale("r", members{name: 1}), 422, "invalid", "#"},
 		"unknown member of one":      {"[" + sale("a", nil) + "," + sale("r", members{name: 1}) + "]", 422, "invalid", "#/1"},
-		"wrong type of a member":     {sale("r", members{"kind": 77777777}), 422, "invalid", "#"},
-		"member twice":               {strings.Replace(sale("r", nil), "{", `{"kind": "`+name+`",`, 1), 400, "invalid", ""},
+		"member in other letters":    {strings.Replace(sale("r", nil), "kind", "Kind", 1), 422, "invalid", "#"},
+		"member escaped":             {strings.Replace(sale("r", nil), "kind", `k\u0069nd`, 1), 422, "invalid", "#"},
+		"member null":                {strings.Replace(sale("r", nil), `"sale"`, "null", 1), 422, "invalid", "#/kind"},
+		"metadata twice":             {sale("r", members{"metadata": json.RawMessage(`{"a": "` + name + `", "\u0061": "b"}`)}), 422, "invalid", "#/metadata"},
+		"postings no list":           {sale("r", members{"postings": members{}}), 422, "invalid", "#/postings"},
+		"posting no object":          {sale("r", members{"postings": []string{name}}), 422, "invalid", "#/postings/0"},
+		"posting's unknown":          {sale("r", moving(members{name: 1})), 422, "invalid", "#/postings/0"},
+		"fixed day no boolean":       {sale("r", members{"fixed_day": "true"}), 422, "invalid", "#/fixed_day"},
+		"wrong type of a member":     {sale("r", members{"kind": 77777777}), 422, "invalid", "#/kind"},
+		"member twice":               {strings.Replace(sale("r", nil), "{", `{"kind": "`+name+`",`, 1), 422, "invalid", "#"},
 		"neither object nor list":    {`"` + name + `"`, 422, "invalid", "#"},
-		"null":                       {`null`, 422, "invalid_field", "#/book"},
+		"null":                       {`null`, 422, "invalid", "#"},
 		"not JSON":                   {name, 400, "invalid", ""},
 		"nothing":                    {``, 400, "invalid", ""},
 		"list that is cut off":       {"[" + sale("r", nil), 400, "invalid", ""},

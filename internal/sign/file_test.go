@@ -26,13 +26,30 @@ func TestAKeyTakenOutOfTheFileOpensNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	compact := signed(t, stolen, "{}")
-	if _, err := file.Verify(compact, typ); err != nil {
-		t.Fatalf("before it was removed: %v", err)
+	token, err := stolen.Sign(sign.TokenType, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time the token is remembered
+		_, err := file.Verify(compact, typ)
+		_, errToken := file.Verify(token, sign.TokenType)
+		if err != nil || errToken != nil {
+			t.Fatalf("before it was removed: %v, %v", err, errToken)
+		}
+	}
+	if _, err := file.Verify(token, typ); !errors.Is(err, sign.ErrRefused) {
+		t.Errorf("a token that is remembered, as another message: %v", err)
+	}
+	if _, err := file.Verify(token+"A", sign.TokenType); !errors.Is(err, sign.ErrRefused) {
+		t.Errorf("what only begins like it: %v", err)
 	}
 	put(append(kept.Public().JSON(), '\n')) // another size, for file systems that keep no fine times
 	now = now.Add(time.Second)
 	if _, err := file.Verify(compact, typ); !errors.Is(err, sign.ErrUnknownKey) {
 		t.Errorf("a second after it was removed: %v, want ErrUnknownKey", err)
+	}
+	if _, err := file.Verify(token, sign.TokenType); !errors.Is(err, sign.ErrUnknownKey) {
+		t.Errorf("a token, a second after it was removed: %v, want ErrUnknownKey", err)
 	}
 	if _, err := file.Verify(signed(t, kept, "{}"), typ); err != nil {
 		t.Errorf("the key that is on file: %v", err)

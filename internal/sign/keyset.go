@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 
 // KeySet is a set of public keys that signatures are checked with. It does not change.
 type KeySet struct {
-	keys map[string]publicKey // by kid
-	json []byte
+	keys   map[string]publicKey // by kid
+	json   []byte
+	tokens tokens
 }
 
 // publicKey is a key with the one algorithm it is used with.
@@ -69,6 +71,21 @@ func (s *KeySet) JSON() []byte { return append([]byte(nil), s.json...) }
 // Verify checks a compact JWS and gives its payload. typ is the media type its header must name: it keeps one kind of
 // message from being passed off as another. The error joins ErrRefused; ErrUnknownKey where the kid is not in the set.
 func (s *KeySet) Verify(compact, typ string) ([]byte, error) {
+	if typ != TokenType {
+		return s.verify(compact, typ)
+	}
+	hash := sha256.Sum256([]byte(compact))
+	if payload, ok := s.tokens.payload(hash); ok {
+		return payload, nil
+	}
+	payload, err := s.verify(compact, typ)
+	if err == nil {
+		s.tokens.remember(hash, payload)
+	}
+	return payload, err
+}
+
+func (s *KeySet) verify(compact, typ string) ([]byte, error) {
 	h, err := readCompact(compact)
 	if err != nil {
 		return nil, err
