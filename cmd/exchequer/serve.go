@@ -95,9 +95,10 @@ func loopback(address string) bool {
 
 // handler is the API and the pages on one router.
 func (g *gateway) handler(auth api.Authenticator) http.Handler {
+	books := &bookkeeping.Books{Pool: g.pool, Ledger: g.ledger, Now: g.clock.Now}
 	a := api.New(api.Deps{
 		Law: g.published, Versions: g.published, Drafts: g.published, Drafting: g.published, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests,
-		Books:  &bookkeeping.Books{Pool: g.pool, Ledger: g.ledger, Now: g.clock.Now},
+		Books: books, Ledger: books,
 		Signer: g.keys, Issuer: realm.Issuer, Authenticator: auth,
 		Health: g.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {

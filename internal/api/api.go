@@ -110,6 +110,15 @@ type Checkpoints interface {
 	PublicKey() (string, error)
 }
 
+// Ledger reads books for partner systems and treasury staff; *bookkeeping.Books is one.
+type Ledger interface {
+	Transaction(ctx context.Context, actor authn.Actor, book, reference string) (ledger.Recorded, error)
+	Transactions(ctx context.Context, actor authn.Actor, p ledger.Page) ([]ledger.Recorded, error)
+	Holds(ctx context.Context, actor authn.Actor, p ledger.Page) ([]ledger.HeldTransaction, error)
+	Accounts(ctx context.Context, actor authn.Actor, book, after string, limit int) ([]ledger.OpenedAccount, error)
+	Balances(ctx context.Context, actor authn.Actor, q ledger.Query) ([]ledger.Balance, error)
+}
+
 // Deps is what the API stands on. Every field is required.
 type Deps struct {
 	Law           Law
@@ -120,6 +129,7 @@ type Deps struct {
 	Orders        Orders
 	Inbox         Inbox
 	Books         Books
+	Ledger        Ledger
 	Keys          Keys
 	Signer        Signer
 	Issuer        string // who signs quotes, as their iss says

@@ -12,6 +12,8 @@ const transactionsPath = "/v1/ledger/transactions"
 // ledger is what partner systems and treasury staff see of the books.
 func (s *server) ledger(api huma.API) {
 	s.ledgerPosting(api)
+	s.ledgerReading(api)
+	s.ledgerAccounts(api)
 }
 
 // ledgerPosting takes no Idempotency-Key: the reference of a transaction is its key, for good and whoever sends it.

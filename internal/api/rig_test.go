@@ -102,15 +102,16 @@ func newRig(t *testing.T) *rig {
 	log, timing := slog.New(slog.NewTextHandler(r.log, nil)), order.DefaultTiming()
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.handler.Load().ServeHTTP(w, q) }))
 	t.Cleanup(r.server.Close)
-	books := ledger.New(r.pool, r.clock.Now)
+	l := ledger.New(r.pool, r.clock.Now)
+	books := &bookkeeping.Books{Pool: r.pool, Ledger: l, Now: r.clock.Now}
 	r.orders = order.New(order.Deps{
-		Pool: r.pool, Ledger: books, Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
+		Pool: r.pool, Ledger: l, Catalog: law.Catalog, Law: law, Calendar: days, Clock: r.clock, Timing: timing,
 		Providers: map[string]providers.Provider{"vnpay": r.vnpay()}, ReturnURL: "https://portal.example/return", Log: log,
 	})
 	store := publication.New(r.pool, r.clock)
 	r.deps = api.Deps{
 		Law: law, Versions: store, Drafts: store, Drafting: store, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
-		Books:         &bookkeeping.Books{Pool: r.pool, Ledger: books, Now: r.clock.Now},
+		Books: books, Ledger: books,
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
 		Signer:        keys,
 		Issuer:        issuer,

@@ -36,7 +36,7 @@ func TestTheDocumentNamesEveryPath(t *testing.T) {
 	for path, methods := range map[string][]string{
 		"/v1/quotes": {"post"}, "/v1/bills": {"post"}, "/v1/bills/{ref}": {"get"}, "/v1/orders": {"post"},
 		"/v1/orders/{ref}": {"get"}, "/v1/orders/{ref}/attempts": {"post"}, "/v1/orders/{ref}/attempts/{attempt}/abandon": {"post"},
-		"/v1/ledger/transactions": {"post"}, "/notifications/{provider}": {"get", "post"}, "/healthz": {"get"}, "/metrics": {"get"}, "/.well-known/jwks.json": {"get"},
+		"/v1/ledger/transactions": {"get", "post"}, "/v1/ledger/accounts": {"get", "post"}, "/notifications/{provider}": {"get", "post"}, "/healthz": {"get"}, "/metrics": {"get"}, "/.well-known/jwks.json": {"get"},
 	} {
 		for _, m := range methods {
 			op := doc.Paths[path][m]
