@@ -193,7 +193,8 @@ FROM ledger.transactions t WHERE t.book = $1 AND t.id > $2 ORDER BY t.book, t.id
 	sqlHoldsAfter = sqlRecorded + `, coalesce(r.phase, ''), coalesce(r.reference, '')
 FROM (SELECT transaction_id FROM ledger.pending WHERE book = $1 AND transaction_id > $2 AND line = 0
       ORDER BY book, transaction_id LIMIT $3) h
-CROSS JOIN LATERAL (SELECT * FROM ledger.transactions WHERE book = $1 AND id = h.transaction_id OFFSET 0) t
+CROSS JOIN LATERAL (SELECT id, book, reference, kind, occurred, asked_day, effective_day, recorded, link, metadata, phase, of_id, expires
+                    FROM ledger.transactions WHERE book = $1 AND id = h.transaction_id OFFSET 0) t
 LEFT JOIN LATERAL (SELECT phase, reference FROM ledger.transactions
                    WHERE book = $1 AND of_id = t.id AND phase IN ('capture', 'void', 'expiry') OFFSET 0) r ON true`
 
