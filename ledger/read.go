@@ -178,19 +178,19 @@ func completed[T any](ctx context.Context, tx pgx.Tx, book string, list []T, rec
 }
 
 const (
-	sqlRecorded = `
+	sqlRecordedTransaction = `
 SELECT t.id, t.book, t.reference, t.kind, t.occurred, t.asked_day, t.effective_day, t.recorded, t.link, t.metadata,
        CASE t.phase WHEN 'post' THEN '' ELSE t.phase END,
        coalesce((SELECT o.reference FROM ledger.transactions o WHERE o.book = $1 AND o.id = t.of_id), ''), t.expires`
 
-	sqlTransactionByReference = sqlRecorded + `
+	sqlTransactionByReference = sqlRecordedTransaction + `
 FROM ledger.transactions t WHERE t.book = $1 AND t.reference = $2`
 
-	sqlTransactionsAfter = sqlRecorded + `
+	sqlTransactionsAfter = sqlRecordedTransaction + `
 FROM ledger.transactions t WHERE t.book = $1 AND t.id > $2 ORDER BY t.book, t.id LIMIT $3`
 
 	// Every hold has a first line in pending, and nothing else has.
-	sqlHoldsAfter = sqlRecorded + `, coalesce(r.phase, ''), coalesce(r.reference, '')
+	sqlHoldsAfter = sqlRecordedTransaction + `, coalesce(r.phase, ''), coalesce(r.reference, '')
 FROM (SELECT transaction_id FROM ledger.pending WHERE book = $1 AND transaction_id > $2 AND line = 0
       ORDER BY book, transaction_id LIMIT $3) h
 CROSS JOIN LATERAL (SELECT id, book, reference, kind, occurred, asked_day, effective_day, recorded, link, metadata, phase, of_id, expires
