@@ -217,7 +217,8 @@ func (l *Ledger) commit(book string, at *lane, calls []*call) {
 		items = append(items, c.items...)
 	}
 	err := l.postAgain(book, at, items)
-	if _, refused := errors.AsType[*pgconn.PgError](err); refused && len(calls) > 1 {
+	_, unknown := errors.AsType[*OutcomeUnknownError](err)
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused && !unknown && len(calls) > 1 {
 		for _, c := range calls {
 			l.commit(book, at, []*call{c})
 		}
@@ -233,14 +234,13 @@ func (l *Ledger) commit(book string, at *lane, calls []*call) {
 // place whose answer was lost is to post again: the locks are had only when the lost transaction has ended, and what it
 // wrote is found by its references.
 func (l *Ledger) postAgain(book string, at *lane, items []item) error {
-	mine := make(map[int64]bool)
+	lost := make(map[int64]bool) // ids that the last COMMIT without an answer may have written
 	patient, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	unknown := false
 	for try := 1; ; try++ {
 		in := inOwn
 		in.blind = at.wary == 0 && try == 1
-		sent, err := l.postOnce(in, book, items, mine)
+		err := l.postOnce(in, book, items, lost)
 		if err == nil {
 			at.wary = max(0, at.wary-1)
 			return nil
@@ -249,13 +249,10 @@ func (l *Ledger) postAgain(book string, at *lane, items []item) error {
 			at.wary = wariness
 			continue
 		}
-		for _, id := range sent {
-			mine[id], unknown = true, true
-		}
 		_, answered := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case answered && !givenUp(err) && !goingDown(err), givenUp(err) && try == attempts, patient.Err() != nil:
-			if unknown {
+			if len(lost) > 0 {
 				return &OutcomeUnknownError{book, err}
 			}
 			return err
@@ -267,29 +264,29 @@ func (l *Ledger) postAgain(book string, at *lane, items []item) error {
 // pause grows from a moment, in which the other side of a deadlock ends, to as long as a server takes to come back.
 func pause(try int) time.Duration { return min(time.Millisecond<<min(try, 9), 250*time.Millisecond) }
 
-// postOnce gives, with an error, the ids that may have been written all the same.
-func (l *Ledger) postOnce(in frame, book string, items []item, mine map[int64]bool) (sent []int64, err error) {
+// postOnce adds to lost the ids that may have been written although there is an error.
+func (l *Ledger) postOnce(in frame, book string, items []item, lost map[int64]bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
-		return nil, fault("connect", err)
+		return fault("connect", err)
 	}
 	defer conn.Release()
-	w, err := l.postBook(ctx, conn, in, book, items, mine)
+	w, err := l.postBook(ctx, conn, in, book, items, lost)
 	if err == nil && w != nil {
-		return nil, nil
+		return nil
 	}
 	if !conn.Conn().IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`) // a connection that fails here is thrown away by the pool
-		return nil, err
+		return err
 	}
 	if w != nil {
 		for _, e := range w.transactions {
-			sent = append(sent, e.id)
+			lost[e.id] = true
 		}
 	}
-	return sent, err
+	return err
 }
 
 // givenUp reports that PostgreSQL rolled the whole transaction back so that another could go on, or so that a reference

@@ -45,7 +45,7 @@ func (s *state) decide(items []item) *writes {
 	for _, it := range items {
 		tx := s.inFull(it.tx)
 		if first := s.known[tx.Reference]; first != nil {
-			*it.result = repeated(first, tx, s.mine)
+			*it.result = repeated(first, tx)
 			continue
 		}
 		id := s.ids[len(w.transactions)]
@@ -61,18 +61,12 @@ func (s *state) decide(items []item) *writes {
 	return w
 }
 
-// repeated answers a reference that already stands. mine are ids drawn for this very call: a commit whose answer was
-// lost had written them.
-func repeated(first *entry, again *Transaction, mine map[int64]bool) Result {
+// repeated answers a reference that already stands.
+func repeated(first *entry, again *Transaction) Result {
 	if field := differs(first.tx, again); field != "" {
 		return Result{Code: ReferenceReused, Field: field}
 	}
-	code := Duplicate
-	if mine[first.id] {
-		code = Posted
-		delete(mine, first.id) // the same reference again in one call is a repetition
-	}
-	return Result{Code: code, ID: first.id, Day: first.effective}
+	return Result{Code: Duplicate, ID: first.id, Day: first.effective}
 }
 
 // accept moves the accounts by a whole transaction and takes it to the writes, or changes nothing and says why.

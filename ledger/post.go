@@ -103,8 +103,9 @@ func referenceTaken(err error) bool {
 var errMustLook = errors.New("ledger: something was refused without looking for its reference")
 
 // postBook posts in a frame and gives what it sent to be written, which may stand even when there is an error. Nothing is
-// sent, and a frame of our own is left open, when every item is refused or a repetition.
-func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string, items []item, mine map[int64]bool) (*writes, error) {
+// sent, and a frame of our own is left open, when every item is refused or a repetition. lost are the ids of an earlier
+// attempt that may have been committed; it is emptied when they are found not to be.
+func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string, items []item, lost map[int64]bool) (*writes, error) {
 	held, err := readHolds(ctx, on, book, items)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,10 @@ func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string,
 	if err != nil {
 		return nil, err
 	}
-	st.mine = mine
+	if st.stands(lost) {
+		return nil, nil // as a whole, and so the results are those it was decided with
+	}
+	clear(lost)
 	st.recorded = stored(l.now()) // with the locks in hand: it never runs backwards on an account
 	w := st.decide(items)
 	if in.blind && len(w.transactions) < len(items) {
@@ -123,6 +127,16 @@ func (l *Ledger) postBook(ctx context.Context, on sender, in frame, book string,
 		return nil, nil
 	}
 	return w, write(ctx, on, in, book, st, w)
+}
+
+// stands reports that one of the ids is that of a transaction found by its reference.
+func (s *state) stands(ids map[int64]bool) bool {
+	for _, e := range s.known {
+		if ids[e.id] {
+			return true
+		}
+	}
+	return false
 }
 
 // lock keeps the days open, takes the accounts' balances in the order of their codes and reads all that deciding needs, in one round trip.

@@ -15,9 +15,8 @@ type state struct {
 	known         map[string]*entry // by reference
 	closedThrough time.Time
 	recorded      time.Time
-	ids           []int64        // reserved, rising
-	mine          map[int64]bool // ids that earlier attempts of this call may have written
-	moves         []move         // of the transaction under way
+	ids           []int64 // reserved, rising
+	moves         []move  // of the transaction under way
 }
 
 // account is an account's definition, its totals, and the last two transactions whose postings moved it.
