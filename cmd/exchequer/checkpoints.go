@@ -96,6 +96,22 @@ func (c checkpoints) publish(day time.Time, trees []ledger.Tree) (ledger.Checkpo
 	return signed, err
 }
 
+// Published gives the checkpoints of all days; none where nothing was signed yet.
+func (c checkpoints) Published() ([]ledger.Checkpoint, error) {
+	key, err := c.PublicKey()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, _, err := readCheckpoints(c.folder, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return all, err
+}
+
 // readCheckpoints gives all checkpoints in a folder, oldest first, checked with the public key. Those that are not signed
 // with it are findings.
 func readCheckpoints(folder, publicKey string) ([]ledger.Checkpoint, []ledger.Finding, error) {

@@ -98,7 +98,7 @@ func (g *gateway) handler(auth api.Authenticator) http.Handler {
 	books := &bookkeeping.Books{Pool: g.pool, Ledger: g.ledger, Now: g.clock.Now}
 	a := api.New(api.Deps{
 		Law: g.published, Versions: g.published, Drafts: g.published, Drafting: g.published, Bills: g.bills, Orders: g.orders, Inbox: g.orders, Keys: g.requests,
-		Books: books, Ledger: books,
+		Books: books, Ledger: books, Evidence: books,
 		Signer: g.keys, Issuer: realm.Issuer, Authenticator: auth,
 		Health: g.pool.Ping,
 		Backlog: func(ctx context.Context) ([]outbox.Backlog, error) {

@@ -108,6 +108,7 @@ type Books interface {
 type Checkpoints interface {
 	Checkpoint(day time.Time) ([]byte, error) // signed note of a day at 00:00 UTC
 	PublicKey() (string, error)
+	Published() ([]ledger.Checkpoint, error) // of all days
 }
 
 // Ledger reads books for partner systems and treasury staff; *bookkeeping.Books is one.
@@ -117,6 +118,12 @@ type Ledger interface {
 	Holds(ctx context.Context, actor authn.Actor, p ledger.Page) ([]ledger.HeldTransaction, error)
 	Accounts(ctx context.Context, actor authn.Actor, book, after string, limit int) ([]ledger.OpenedAccount, error)
 	Balances(ctx context.Context, actor authn.Actor, q ledger.Query) ([]ledger.Balance, error)
+}
+
+// Evidence gives accounts' statements, and proofs that strangers can check; *bookkeeping.Books is one.
+type Evidence interface {
+	Statement(ctx context.Context, actor authn.Actor, q ledger.StatementQuery) (ledger.Statement, error)
+	Prove(ctx context.Context, actor authn.Actor, q ledger.ProofQuery) (ledger.Proof, error)
 }
 
 // Deps is what the API stands on. Every field is required.
@@ -130,6 +137,7 @@ type Deps struct {
 	Inbox         Inbox
 	Books         Books
 	Ledger        Ledger
+	Evidence      Evidence
 	Keys          Keys
 	Signer        Signer
 	Issuer        string // who signs quotes, as their iss says

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"exchequer/ledger"
 )
 
 // published has the checkpoint of one day.
@@ -16,6 +18,8 @@ func (published) Checkpoint(day time.Time) ([]byte, error) {
 	}
 	return []byte("exchequer ledger\n2025-06-02\n\n— exchequer AAAA\n"), nil
 }
+
+func (published) Published() ([]ledger.Checkpoint, error) { return nil, nil }
 
 func (published) PublicKey() (string, error) { return "exchequer+1+key", nil }
 

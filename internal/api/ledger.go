@@ -14,6 +14,7 @@ func (s *server) ledger(api huma.API) {
 	s.ledgerPosting(api)
 	s.ledgerReading(api)
 	s.ledgerAccounts(api)
+	s.ledgerEvidence(api)
 }
 
 // ledgerPosting takes no Idempotency-Key: the reference of a transaction is its key, for good and whoever sends it.

@@ -57,7 +57,7 @@ type balanceView struct {
 	Net            int64  `json:"net" doc:"Posted, on the normal side"`
 	DebitsPosted   int64  `json:"debits_posted"`
 	CreditsPosted  int64  `json:"credits_posted"`
-	DebitsPending  int64  `json:"debits_pending" doc:"Held; 0 for a past time"`
+	DebitsPending  int64  `json:"debits_pending" doc:"Held"`
 	CreditsPending int64  `json:"credits_pending"`
 }
 

@@ -66,7 +66,7 @@ func TestBalancesOfABook(t *testing.T) {
 	r.want(201, "POST", transactions, sale("c", members{"day": "2025-06-03"}))
 	for query, want := range map[string]string{
 		"prefix=cash":                  "cash 200 200 100",
-		"prefix=ca&through=2025-06-02": "cash 100 100 0",
+		"prefix=ca&through=2025-06-02": "cash 100 100 100",
 		"prefix=sales&at=" + url.QueryEscape(before.Format("2006-01-02T15:04:05Z07:00")): "sales 0 0 0",
 		"prefix=nothing": "",
 	} {

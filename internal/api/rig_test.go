@@ -111,7 +111,7 @@ func newRig(t *testing.T) *rig {
 	store := publication.New(r.pool, r.clock)
 	r.deps = api.Deps{
 		Law: law, Versions: store, Drafts: store, Drafting: store, Bills: bill.New(r.pool, law, r.clock), Orders: r.orders, Inbox: r.orders,
-		Books: books, Ledger: books,
+		Books: books, Ledger: books, Evidence: books,
 		Keys:          &order.Keys{Pool: r.pool, Clock: r.clock, Timing: timing},
 		Signer:        keys,
 		Issuer:        issuer,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"exchequer/internal/authn"
 	"exchequer/internal/problem"
@@ -17,7 +18,7 @@ func (b *Books) Transaction(ctx context.Context, actor authn.Actor, book, refere
 	}
 	r, err := b.Ledger.Transaction(ctx, book, reference)
 	if errors.Is(err, ledger.ErrUnknownReference) {
-		return r, problem.AtField(problem.NotFound, "reference", "no transaction of the book has this reference")
+		return r, noSuchReference()
 	}
 	return r, err
 }
@@ -63,4 +64,40 @@ func reads(actor authn.Actor, book string) error {
 		return problem.New(problem.Forbidden, "the token does not name this book: ask for one that does")
 	}
 	return actor.Require(book, authn.Treasury)
+}
+
+// Statement gives a page of an account's entries. NotFound where the account is not open, Invalid where the query makes no
+// sense.
+func (b *Books) Statement(ctx context.Context, actor authn.Actor, q ledger.StatementQuery) (ledger.Statement, error) {
+	if err := reads(actor, q.Book); err != nil {
+		return ledger.Statement{}, err
+	}
+	s, err := b.Ledger.Statement(ctx, q)
+	if account, ok := errors.AsType[*ledger.AccountError](err); ok {
+		return s, problem.AtField(problem.NotFound, "account", "%s", account.Reason)
+	}
+	if wrong, ok := errors.AsType[*ledger.StatementError](err); ok {
+		return s, problem.AtField(problem.Invalid, strings.ToLower(wrong.Field), "%s", wrong.Reason)
+	}
+	return s, err
+}
+
+// Prove gives the proof that a transaction stands in one of the checkpoints. NotFound where the book has none of the
+// reference, Conflict where no checkpoint has it yet.
+func (b *Books) Prove(ctx context.Context, actor authn.Actor, q ledger.ProofQuery) (ledger.Proof, error) {
+	if err := reads(actor, q.Book); err != nil {
+		return ledger.Proof{}, err
+	}
+	p, err := b.Ledger.Prove(ctx, q)
+	switch {
+	case errors.Is(err, ledger.ErrUnknownReference):
+		return p, noSuchReference()
+	case errors.Is(err, ledger.ErrNotCheckpointed):
+		return p, problem.AtField(problem.Conflict, "reference", "no checkpoint has this transaction yet: ask again after the next one")
+	}
+	return p, err
+}
+
+func noSuchReference() error {
+	return problem.AtField(problem.NotFound, "reference", "no transaction of the book has this reference")
 }
