@@ -105,7 +105,17 @@ func TestHeadersThatGiveNoActor(t *testing.T) {
 			t.Errorf("%s: the refusal repeats the token: %v", c.name, err)
 		}
 	}
-	clock.now = clock.now.Add(time.Hour + time.Minute)
+	for range 2 { // the second time what it says is remembered
+		if a, err := verifier.Actor(t.Context(), "Bearer "+good); err != nil || a.ID != lan.ID {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+	issued := clock.now
+	clock.now = issued.Add(-time.Minute)
+	if _, err := verifier.Actor(t.Context(), "Bearer "+good); problem.CodeOf(err) != problem.Unauthenticated {
+		t.Errorf("before it was issued: %v", err)
+	}
+	clock.now = issued.Add(time.Hour + time.Minute)
 	if _, err := verifier.Actor(t.Context(), "Bearer "+good); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("expired: %v", err)
 	}
