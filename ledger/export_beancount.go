@@ -35,7 +35,7 @@ func (b *beancount) begin(out *bufio.Writer, j *journal) {
 			book = a.Book
 			fmt.Fprintf(out, "\n%s * \"opening balances\"\n", day.Format(time.DateOnly))
 		}
-		fmt.Fprintf(out, "  %s  %s %s\n", b.name(a.Book, a.Account), major(a.standing(), a.Currency), a.Currency)
+		fmt.Fprintf(out, "  %s  %s %s\n", b.name(a.Book, a.Account), FormatAmount(a.standing(), a.Currency), a.Currency)
 	}
 }
 
@@ -51,7 +51,7 @@ func (b *beancount) transaction(out *bufio.Writer, r *record) {
 		fmt.Fprintf(out, "  of: \"%s\"\n", r.Of)
 	}
 	for _, q := range r.Postings {
-		amount := major(q.Amount, q.Currency)
+		amount := FormatAmount(q.Amount, q.Currency)
 		fmt.Fprintf(out, "  %s  %s %s\n", b.name(r.Book, q.Debit), amount, q.Currency)
 		fmt.Fprintf(out, "  %s  -%s %s\n", b.name(r.Book, q.Credit), amount, q.Currency)
 	}
@@ -77,7 +77,7 @@ func (b *beancount) assert(out *bufio.Writer, j *journal) {
 	day := j.last.AddDate(0, 0, 1).Format(time.DateOnly)
 	for _, a := range j.closing {
 		name := b.name(a.Book, a.Account)
-		amount := major(below[subtree{name, a.Currency}], a.Currency)
+		amount := FormatAmount(below[subtree{name, a.Currency}], a.Currency)
 		fmt.Fprintf(out, "%s balance %s  %s ~ 0 %s\n", day, name, amount, a.Currency)
 	}
 }

@@ -36,7 +36,7 @@ func (p *plainText) begin(out *bufio.Writer, j *journal) {
 			book = a.Book
 			fmt.Fprintf(out, "\n%s * opening balances\n", j.first.Format(time.DateOnly))
 		}
-		fmt.Fprintf(out, "    %s:%s  %s %s\n", a.Book, a.Account, major(a.standing(), a.Currency), a.Currency)
+		fmt.Fprintf(out, "    %s:%s  %s %s\n", a.Book, a.Account, FormatAmount(a.standing(), a.Currency), a.Currency)
 	}
 }
 
@@ -50,7 +50,7 @@ func (p *plainText) transaction(out *bufio.Writer, r *record) {
 		fmt.Fprintf(out, "    ; of: %s\n", r.Of)
 	}
 	for _, q := range r.Postings {
-		amount := major(q.Amount, q.Currency)
+		amount := FormatAmount(q.Amount, q.Currency)
 		fmt.Fprintf(out, "    %s:%s  %s %s\n", r.Book, q.Debit, amount, q.Currency)
 		fmt.Fprintf(out, "    %s:%s  -%s %s\n", r.Book, q.Credit, amount, q.Currency)
 	}
@@ -61,7 +61,7 @@ func (p *plainText) end(out *bufio.Writer, j *journal) {
 	if !j.last.IsZero() {
 		fmt.Fprintf(out, "\n%s * closing balances\n", j.last.Format(time.DateOnly))
 		for _, a := range j.closing {
-			fmt.Fprintf(out, "    %s:%s  0 %s = %s %s\n", a.Book, a.Account, a.Currency, major(a.standing(), a.Currency), a.Currency)
+			fmt.Fprintf(out, "    %s:%s  0 %s = %s %s\n", a.Book, a.Account, a.Currency, FormatAmount(a.standing(), a.Currency), a.Currency)
 		}
 	}
 	leftOut(out, j)

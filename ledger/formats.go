@@ -19,8 +19,9 @@ func exponent(currency string) int {
 	return 2
 }
 
-// major writes an amount of minor units with the decimals of its currency.
-func major(amount int64, currency string) string {
+// FormatAmount writes an amount of minor units with the decimals of its currency (ISO 4217; two where the code is not
+// known), without the currency: 12345 in USD is 123.45.
+func FormatAmount(amount int64, currency string) string {
 	s := strconv.FormatInt(amount, 10)
 	n := exponent(currency)
 	if n == 0 {

@@ -132,8 +132,7 @@ func (l *Ledger) recorded(ctx context.Context, book, sql string, args ...any) (f
 // the book is cheaper.
 func (l *Ledger) readingInOrder(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.reading(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
-			SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)`); err != nil {
+		if _, err := tx.Exec(ctx, sqlPinIndexes); err != nil {
 			return fault("read in order", err)
 		}
 		return fn(tx)

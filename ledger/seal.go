@@ -14,16 +14,21 @@ const SealAtOnce = 10_000
 // its own, and says how many it took. It does nothing while somebody else seals the book. A transaction that commits
 // after one with a higher id gets its leaf a little later: once all that was under way before has ended.
 func (l *Ledger) SealStep(ctx context.Context, book string) (int, error) {
-	return l.sealStep(ctx, book, false)
+	ids, err := l.sealStep(ctx, book, false)
+	return len(ids), err
 }
 
 // Seal gives every transaction of a book that was committed before the call its leaf, and says how many it took. It
-// waits for whoever else is sealing the book.
+// waits for whoever else is sealing the book, and not for what is posted meanwhile.
 func (l *Ledger) Seal(ctx context.Context, book string) (int, error) {
+	var drawn int64
+	if err := l.pool.QueryRow(ctx, sqlReadDrawn).Scan(&drawn); err != nil {
+		return 0, fault("begin to seal book "+book, err)
+	}
 	taken := 0
 	for {
-		n, err := l.sealStep(ctx, book, true)
-		if taken += n; err != nil || n < SealAtOnce {
+		ids, err := l.sealStep(ctx, book, true)
+		if taken += len(ids); err != nil || len(ids) < SealAtOnce || ids[len(ids)-1] >= drawn {
 			return taken, err
 		}
 	}
@@ -41,25 +46,24 @@ type seal struct {
 	xmax    int64
 }
 
-func (l *Ledger) sealStep(ctx context.Context, book string, whole bool) (taken int, err error) {
+// sealStep gives the transactions it took, in the order of their ids.
+func (l *Ledger) sealStep(ctx context.Context, book string, whole bool) (taken []int64, err error) {
 	err = pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		s, ours, err := lockSeal(ctx, tx, book, whole)
 		if err != nil || !ours {
 			return err
 		}
-		ids, err := s.candidates(ctx, tx, whole)
-		if err != nil {
+		if taken, err = s.candidates(ctx, tx, whole); err != nil {
 			return err
 		}
-		taken = len(ids)
-		next := s.after(ids)
-		if taken == 0 && (next.below == s.below || s.highest < s.below) {
+		next := s.after(taken)
+		if len(taken) == 0 && (next.below == s.below || s.highest < s.below) {
 			return nil // an idle book writes nothing
 		}
-		return l.writeSeal(ctx, tx, s, next, ids)
+		return l.writeSeal(ctx, tx, s, next, taken)
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	return taken, nil
 }
@@ -68,7 +72,7 @@ func (l *Ledger) sealStep(ctx context.Context, book string, whole bool) (taken i
 func lockSeal(ctx context.Context, tx pgx.Tx, book string, wait bool) (s seal, ours bool, err error) {
 	s.Book = book
 	batch := &pgx.Batch{}
-	batch.Queue(sqlPinSealing)
+	batch.Queue(sqlPinIndexes)
 	if wait {
 		batch.Queue(`SELECT pg_advisory_xact_lock($1, hashtext($2)) IS NOT NULL`, sealLock, book).QueryRow(func(pgx.Row) error {
 			ours = true
@@ -191,7 +195,7 @@ func (l *Ledger) Unsealed(ctx context.Context) (int64, error) {
 			return err
 		}
 		batch := &pgx.Batch{}
-		batch.Queue(sqlPinSealing)
+		batch.Queue(sqlPinIndexes)
 		for _, book := range books {
 			batch.Queue(sqlUnsealed, book).QueryRow(func(row pgx.Row) error {
 				var n int64
@@ -214,7 +218,7 @@ const sealLock int32 = 0x6c6467 // "ldg"
 const (
 	// The shapes below leave one index to each lookup; sorting and scanning whole tables are ruled out, whatever was or
 	// was not analysed, until the end of the database transaction.
-	sqlPinSealing = `
+	sqlPinIndexes = `
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
        set_config('enable_sort', 'off', true)`
 

@@ -284,6 +284,33 @@ func TestSealStepLeavesTheTurn(t *testing.T) {
 	}
 }
 
+// TestSealEnds though as much is posted meanwhile as it takes: only what was there before has to have its leaf.
+func TestSealEnds(t *testing.T) {
+	b := start(t)
+	b.open("A01", "assets:a", "l:a")
+	rounds := 0
+	post := func() {
+		rounds++
+		for half := range 2 {
+			batch := make([]ledger.Transaction, ledger.SealAtOnce/2)
+			for i := range batch {
+				batch[i] = move(fmt.Sprintf("R%d-%d-%d", rounds, half, i), "assets:a", "l:a", 1)
+			}
+			b.mustPost(batch...)
+		}
+	}
+	post()
+	sealer := ledger.New(b.pool, func() time.Time {
+		if rounds < 3 {
+			post()
+		}
+		return noon
+	})
+	if n, err := sealer.Seal(context.Background(), "A01"); err != nil || n != ledger.SealAtOnce {
+		t.Errorf("took %d (%v), want what was there before: %d", n, err, ledger.SealAtOnce)
+	}
+}
+
 // TestRestoredDatabase: the numbers of database transactions begin anew on another server.
 func TestRestoredDatabase(t *testing.T) {
 	b := start(t)

@@ -55,7 +55,7 @@ func (r *Report) verifyTree(ctx context.Context, tx pgx.Tx, book string, checkpo
 		}
 	}
 	slices.SortStableFunc(c.noted.list, func(a, b pin) int { return int(min(max(a.size-b.size, -1), 1)) })
-	if _, err := tx.Exec(ctx, sqlPinSealing); err != nil {
+	if _, err := tx.Exec(ctx, sqlPinIndexes); err != nil {
 		return fault("verify the tree of book "+book, err)
 	}
 	for more := true; more; {
@@ -64,7 +64,7 @@ func (r *Report) verifyTree(ctx context.Context, tx pgx.Tx, book string, checkpo
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, sqlUnpinSealing); err != nil {
+	if _, err := tx.Exec(ctx, sqlUnpinIndexes); err != nil {
 		return fault("verify the tree of book "+book, err)
 	}
 	return c.end(ctx)
@@ -287,7 +287,7 @@ func (r *Report) collectStrangers(books []string, checkpoints []Checkpoint) {
 }
 
 const (
-	sqlUnpinSealing = `
+	sqlUnpinIndexes = `
 SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true),
        set_config('enable_sort', 'on', true)`
 

@@ -80,7 +80,7 @@ type balanceRow struct {
 	Book           string `json:"book"`
 	Account        string `json:"account"`
 	Currency       string `json:"currency"`
-	NetVND         int64  `json:"net"`
+	Net            int64  `json:"net"`
 	DebitsPosted   int64  `json:"debits_posted"`
 	CreditsPosted  int64  `json:"credits_posted"`
 	DebitsPending  int64  `json:"debits_pending"`
@@ -104,10 +104,18 @@ func (c ledgerBalancesCmd) Run(ctx context.Context, e *environment) error {
 		}
 		return e.print(c.JSON, rows, func(w io.Writer) {
 			for _, r := range rows {
-				fmt.Fprintf(w, "%s\t%s\t%20s\n", r.Book, r.Account, money.Format(r.NetVND, "en"))
+				fmt.Fprintf(w, "%s\t%s\t%20s\n", r.Book, r.Account, amountIn(r.Currency, r.Net))
 			}
 		})
 	})
+}
+
+// amountIn writes an amount of minor units for people.
+func amountIn(currency string, amount int64) string {
+	if currency == "VND" {
+		return money.Format(amount, "en")
+	}
+	return ledger.FormatAmount(amount, currency) + " " + currency
 }
 
 // instant reads an instant, or the end of a Vietnamese day; "" is none.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"exchequer/internal/money"
 	"exchequer/internal/problem"
 	"exchequer/ledger"
 )
@@ -115,12 +114,12 @@ func tellStatement(w io.Writer, doc statementDoc) {
 		if n == 0 {
 			return ""
 		}
-		return money.Format(n, "en")
+		return amountIn(doc.Currency, n)
 	}
 	fmt.Fprintf(w, "day\treference\tkind\tother account\t%20s\t%20s\t%20s\n", "debit", "credit", "balance")
-	fmt.Fprintf(w, "opening\t\t\t\t%20s\t%20s\t%20s\n", "", "", money.Format(doc.Opening, "en"))
+	fmt.Fprintf(w, "opening\t\t\t\t%20s\t%20s\t%20s\n", "", "", amountIn(doc.Currency, doc.Opening))
 	for _, r := range doc.Entries {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%20s\t%20s\t%20s\n", r.Day, r.Reference, r.Kind, r.Other, amount(r.Debit), amount(r.Credit), money.Format(r.Balance, "en"))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%20s\t%20s\t%20s\n", r.Day, r.Reference, r.Kind, r.Other, amount(r.Debit), amount(r.Credit), amountIn(doc.Currency, r.Balance))
 	}
-	fmt.Fprintf(w, "closing\t\t\t\t%20s\t%20s\t%20s\n", "", "", money.Format(doc.Closing, "en"))
+	fmt.Fprintf(w, "closing\t\t\t\t%20s\t%20s\t%20s\n", "", "", amountIn(doc.Currency, doc.Closing))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"exchequer/internal/calendar"
 	"exchequer/internal/problem"
@@ -52,7 +53,7 @@ func tellTrees(w io.Writer, trees []ledger.Tree) {
 
 type ledgerCheckpointCmd struct {
 	To   string `help:"Folder, outside the database; by default that of the state folder."`
-	Day  string `help:"The day it is kept for, YYYY-MM-DD; today by default."`
+	Day  string `help:"The day it is kept for, YYYY-MM-DD; by default the last that was closed, today where none was."`
 	JSON bool   `name:"json" help:"One JSON document."`
 }
 
@@ -66,16 +67,13 @@ type publishedCheckpoint struct {
 // Run publishes the checkpoint of a day. One that is published stays as it is, and is told.
 func (c ledgerCheckpointCmd) Run(ctx context.Context, e *environment) error {
 	return withGateway(ctx, e.log, func(g *gateway) error {
-		day := calendar.DayOf(g.clock.Now())
-		if c.Day != "" {
-			var err error
-			if day, err = parseDay("--day", c.Day); err != nil {
-				return err
-			}
+		day, err := c.day(ctx, g)
+		if err != nil {
+			return err
 		}
 		to := g.checkpoints()
 		to.folder = orElse(c.To, to.folder)
-		k, err := g.publish(ctx, to, day.UTC())
+		k, err := g.publish(ctx, to, day)
 		if err != nil {
 			return err
 		}
@@ -89,6 +87,23 @@ func (c ledgerCheckpointCmd) Run(ctx context.Context, e *environment) error {
 			fmt.Fprintf(w, "checkpoint of %s in %s, to be checked with %s\n", out.Day, out.Folder, out.PublicKey)
 		})
 	})
+}
+
+// day is a closed one by default: a checkpoint of an open day would be that day's word, without what is posted after it.
+func (c ledgerCheckpointCmd) day(ctx context.Context, g *gateway) (time.Time, error) {
+	if c.Day != "" {
+		day, err := parseDay("--day", c.Day)
+		return day.UTC(), err
+	}
+	books, err := g.ledger.Books(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	closed, err := g.lastClosed(ctx, books)
+	if closed.IsZero() {
+		closed = calendar.DayOf(g.clock.Now()).UTC()
+	}
+	return closed, err
 }
 
 type ledgerProveCmd struct {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,8 +98,8 @@ func TestAClosedDayIsPublishedByItself(t *testing.T) {
 	day := time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
 	next := func() (size int64, signed string) {
 		t.Helper()
-		if err := g.sealNext(t.Context()); err != nil {
-			t.Fatal(err)
+		if behind, err := g.sealNext(t.Context()); err != nil || behind {
+			t.Fatal(behind, err)
 		}
 		raw, err := g.checkpoints().Checkpoint(day)
 		if err != nil {
@@ -121,7 +123,15 @@ func TestAClosedDayIsPublishedByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, signed := next()
+	copied := ledger.Account{Book: "tolls", Code: "cash", Currency: "USD", Normal: ledger.Debit}
+	err = pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
+		return errors.Join(g.ledger.OpenAccountsTx(t.Context(), tx, []ledger.Account{copied}),
+			g.ledger.CloseDayTx(t.Context(), tx, "tolls", day.AddDate(1, 0, 0), "test"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, signed := next() // that another's book is closed for longer hides no day
 	if size != 2 {
 		t.Errorf("%d leaves in the checkpoint", size)
 	}
@@ -133,4 +143,57 @@ func TestAClosedDayIsPublishedByItself(t *testing.T) {
 		text, _ := json.Marshal(trees)
 		t.Errorf("trees %s, %v", text, err)
 	}
+}
+
+// TestACheckpointIsOfAClosedDay where none is named: one of a day that goes on would be all that day ever has.
+func TestACheckpointIsOfAClosedDay(t *testing.T) {
+	d := newDeskOf(t, "promotion_notice")
+	d.payments("P1")
+	l, day := ledger.New(d.pool, time.Now), time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
+	if err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error { return l.CloseDayTx(t.Context(), tx, "T01", day, "test") }); err != nil {
+		t.Fatal(err)
+	}
+	var k publishedCheckpoint
+	if d.done(&k, "ledger", "checkpoint"); k.Day != "2025-06-02" {
+		t.Errorf("a checkpoint of %s", k.Day)
+	}
+}
+
+// TestABusyBookKeepsNoOtherWaiting: each turn takes one step of a book and says that there is more.
+func TestABusyBookKeepsNoOtherWaiting(t *testing.T) {
+	d := newDeskOf(t, "promotion_notice")
+	references := make([]string, ledger.SealAtOnce+1)
+	for i := range references {
+		references[i] = fmt.Sprint("P", i)
+	}
+	d.payments(references[:5_001]...)
+	d.payments(references[5_001:]...)
+	g := &gateway{gatewayConfig: gatewayConfig{pool: d.pool, stateDir: d.dir}, ledger: ledger.New(d.pool, time.Now)}
+	for _, more := range []bool{true, false} {
+		if behind, err := g.sealNext(t.Context()); err != nil || behind != more {
+			t.Errorf("behind %t, want %t (%v)", behind, more, err)
+		}
+	}
+}
+
+// TestAmountsAreWrittenInTheirCurrency: a partner's book may have others than the đồng.
+func TestAmountsAreWrittenInTheirCurrency(t *testing.T) {
+	d := newDeskOf(t, "promotion_notice")
+	l, day := ledger.New(d.pool, time.Now), time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
+	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
+		return l.OpenAccountsTx(t.Context(), tx, []ledger.Account{
+			{Book: "tolls", Code: "cash", Currency: "USD", Normal: ledger.Debit},
+			{Book: "tolls", Code: "sales", Currency: "USD", Normal: ledger.Credit},
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := l.Post(t.Context(), []ledger.Transaction{{Book: "tolls", Reference: "S1", Kind: "sale", Occurred: day, Day: day,
+		Postings: []ledger.Posting{{Debit: "cash", Credit: "sales", Amount: 12_345, Currency: "USD"}}}})
+	if err := errors.Join(err, ledger.FirstRefusal(results)); err != nil {
+		t.Fatal(err)
+	}
+	d.says(0, []string{"123.45 USD"}, "ledger", "balances", "--book", "tolls")
+	d.says(0, []string{"123.45 USD", "0.00 USD"}, "ledger", "statement", "tolls", "cash")
 }

@@ -125,7 +125,7 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	result, err := g.story(clock, sims, web.address(), bar.tell).Play(around)
 	bar.end()
 	if err == nil {
-		err = g.sealNext(around) // the last day's checkpoint is there when the program ends
+		_, err = g.sealNext(around) // the last day's checkpoint is there when the program ends
 	}
 	switch {
 	case err == nil:

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"exchequer/internal/reference"
 	"exchequer/ledger"
 )
 
@@ -17,44 +18,60 @@ const sealEvery = time.Second
 func (g *gateway) seal(ctx context.Context) error {
 	t := time.NewTicker(sealEvery)
 	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			if err := g.sealNext(ctx); err != nil && ctx.Err() == nil {
-				g.log.Warn("the books could not be sealed", "error", err)
+	for behind := false; ; {
+		if !behind {
+			select {
+			case <-ctx.Done():
+			case <-t.C:
 			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		var err error
+		if behind, err = g.sealNext(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("the books could not be sealed", "error", err)
 		}
 	}
 }
 
-// sealNext seals what is new in every book. A fault in one book keeps no other from it.
-func (g *gateway) sealNext(ctx context.Context) error {
+// sealNext seals a step of every book; behind says that one has more. A book in which more is posted than is sealed, or
+// one with a fault, keeps neither the others nor the checkpoint waiting.
+func (g *gateway) sealNext(ctx context.Context) (behind bool, err error) {
 	books, err := g.ledger.Books(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var faults []error
-	var closed time.Time
 	for _, book := range books {
-		for {
-			n, err := g.ledger.SealStep(ctx, book)
-			faults = append(faults, err)
-			if err != nil || n < ledger.SealAtOnce {
-				break
-			}
+		n, err := g.ledger.SealStep(ctx, book)
+		faults = append(faults, err)
+		behind = behind || n == ledger.SealAtOnce
+	}
+	closed, err := g.lastClosed(ctx, books)
+	faults = append(faults, err)
+	if !closed.IsZero() {
+		faults = append(faults, g.publishOnce(ctx, closed))
+	}
+	return behind, errors.Join(faults...)
+}
+
+// lastClosed gives the last day (00:00 UTC) that was closed in a book of the gateway's own, zero where none was. What a
+// partner's book has closed, a copied one's years among it, is no day of the gateway.
+func (g *gateway) lastClosed(ctx context.Context, books []string) (closed time.Time, err error) {
+	for _, book := range books {
+		if !reference.IsBook(book) {
+			continue
 		}
 		through, err := g.ledger.ClosedThrough(ctx, book)
-		faults = append(faults, err)
+		if err != nil {
+			return time.Time{}, err
+		}
 		if through.After(closed) {
 			closed = through
 		}
 	}
-	if !closed.IsZero() {
-		faults = append(faults, g.publishOnce(ctx, closed))
-	}
-	return errors.Join(faults...)
+	return closed, nil
 }
 
 // publishOnce publishes the checkpoint of a closed day (00:00 UTC) where there is none.

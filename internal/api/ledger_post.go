@@ -129,8 +129,12 @@ func (s *strict) transaction() (t transactionBody) {
 		case "metadata":
 			t.Metadata = s.texts()
 		case "postings":
-			// One more than a transaction may have is the ledger's to refuse.
-			s.list(ledger.MaxPostings+1, func(int) { t.Postings = append(t.Postings, s.posting()) })
+			// More than a transaction may have is the ledger's to refuse, by itself: one too many shows it.
+			s.list(len(s.text), func(i int) {
+				if p := s.posting(); i <= ledger.MaxPostings {
+					t.Postings = append(t.Postings, p)
+				}
+			})
 		default:
 			*texts[member] = s.string()
 		}
