@@ -132,9 +132,6 @@ func days(items []item) []time.Time {
 }
 
 const (
-	// sqlKeepOpen comes before the balances are locked. See ledger/migrations for why nobody waits in a circle.
-	sqlKeepOpen = `SELECT ledger.keep_open($1, $2::date[])`
-
 	// sqlLockDays takes every open day up to the one to be closed, in order. Where no day was ever closed, postings of all
 	// days hold one lock.
 	sqlLockDays = `

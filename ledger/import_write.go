@@ -32,12 +32,9 @@ func (im *importer) flush(ctx context.Context) error {
 	}
 	im.st.recorded = im.recorded
 	batch := &pgx.Batch{}
-	if err := w.queueTransactions(batch, im.book, im.st); err != nil {
+	if err := w.queue(batch, im.book, im.recorded, nil); err != nil {
 		return err
 	}
-	w.queuePostings(batch, im.book, im.st)
-	w.queuePending(batch, im.book)
-	w.queueExpiring(batch, im.book)
 	if err := im.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("import book "+im.book, err)
 	}
@@ -113,7 +110,9 @@ func (im *importer) lookup(ctx context.Context) error {
 // writeBalances brings the balances up to what is written: at the end, and before a closing looks at them.
 func (im *importer) writeBalances(ctx context.Context) error {
 	batch := &pgx.Batch{}
-	im.st.queueBalances(batch, im.book)
+	if err := (&writes{}).queue(batch, im.book, im.recorded, im.st.moved()); err != nil {
+		return err
+	}
 	if err := im.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("import book "+im.book, err)
 	}

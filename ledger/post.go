@@ -148,8 +148,7 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 	if in.begin != "" {
 		batch.Queue(in.begin)
 	}
-	batch.Queue(sqlPin).QueryRow(func(row pgx.Row) error { return checkIsolation(row) })
-	batch.Queue(sqlKeepOpen, book, days(items)).Query(st.scanClosedThrough)
+	batch.Queue(sqlKeepOpen, book, days(items)).QueryRow(st.scanClosedThrough)
 	batch.Queue(sqlLockBalances, book, want.codes).Query(st.scanBalances)
 	if len(want.references) > 0 {
 		batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)
@@ -158,7 +157,9 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 		batch.Queue(sqlReadResolutions, book, want.holds).Query(st.scanResolutions)
 	}
 	batch.Queue(sqlReserve, len(items)).QueryRow(func(row pgx.Row) error { return row.Scan(&st.ids) })
-	batch.Queue(sqlUnpin)
+	if in.begin == "" {
+		batch.Queue(sqlUnpin)
+	}
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fault("lock and read book "+book, err)
 	}
@@ -206,17 +207,6 @@ func wanted(in frame, items []item, held map[string][]Posting) wants {
 	return w
 }
 
-func checkIsolation(row pgx.Row) error {
-	var isolation string
-	if err := row.Scan(&isolation, nil, nil, nil, nil); err != nil {
-		return err
-	}
-	if isolation != "read committed" {
-		return fmt.Errorf("posting needs a READ COMMITTED transaction, this one is %s", isolation)
-	}
-	return nil
-}
-
 // write adds the accepted transactions in one round trip.
 func write(ctx context.Context, on sender, in frame, book string, st *state, w *writes) error {
 	batch := &pgx.Batch{}
@@ -224,17 +214,9 @@ func write(ctx context.Context, on sender, in frame, book string, st *state, w *
 		batch.Queue(in.save)
 	}
 	slices.SortFunc(w.transactions, func(a, b *entry) int { return strings.Compare(a.tx.Reference, b.tx.Reference) })
-	if err := w.queueTransactions(batch, book, st); err != nil {
+	if err := w.queue(batch, book, st.recorded, st.moved()); err != nil {
 		return err
 	}
-	if len(w.postings) > 0 {
-		w.queuePostings(batch, book, st)
-	}
-	if len(w.pending) > 0 {
-		w.queuePending(batch, book)
-	}
-	w.queueExpiring(batch, book)
-	st.queueBalances(batch, book)
 	batch.Queue(in.end).Exec(ended)
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return fault("write to book "+book, err)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,15 +77,19 @@ func (s *state) scanReferences(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-func (s *state) scanClosedThrough(rows pgx.Rows) error {
+func (s *state) scanClosedThrough(row pgx.Row) error {
+	var isolation string
 	var through *time.Time
-	_, err := pgx.ForEachRow(rows, []any{&through}, func() error {
-		if through != nil {
-			s.closedThrough = *through
-		}
-		return nil
-	})
-	return err
+	if err := row.Scan(&isolation, nil, nil, nil, nil, &through); err != nil {
+		return err
+	}
+	if isolation != "read committed" {
+		return fmt.Errorf("posting needs a READ COMMITTED transaction, this one is %s", isolation)
+	}
+	if through != nil {
+		s.closedThrough = *through
+	}
+	return nil
 }
 
 // readPostings completes the transactions found by reference, so that a repeated one can be compared and a hold resolved.
@@ -127,8 +132,13 @@ func (s *state) readPostings(ctx context.Context, on sender, book string) error 
 // and sqlUnpin sequential scans are switched off and a plan is made once for all values. The caller's settings are put
 // back, and a failure in between rolls them back.
 const (
-	sqlPin = `
-SELECT current_setting('transaction_isolation'),
+	sqlPin = `SELECT ` + sqlPinned
+
+	// The days come before the balances. See ledger/migrations for why nobody waits in a circle.
+	sqlKeepOpen = `SELECT ` + sqlPinned + `, ledger.keep_open($1, $2::date[])`
+
+	sqlPinned = `
+       current_setting('transaction_isolation'),
        set_config('ledger.callers_seqscan', current_setting('enable_seqscan'), true),
        set_config('ledger.callers_plans', current_setting('plan_cache_mode'), true),
        set_config('enable_seqscan', 'off', true),
