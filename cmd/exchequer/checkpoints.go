@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"exchequer/internal/problem"
 	"exchequer/ledger"
 )
@@ -153,7 +155,12 @@ func readPublicKey(named, folder string) (string, error) {
 		return "", problem.Both(problem.Invalid, "--key", "cần tệp khóa công khai của các mốc kiểm tra ("+publicKeyFile+")",
 			"the public key of the checkpoints is needed ("+publicKeyFile+"): "+err.Error())
 	}
-	return strings.TrimSpace(string(key)), nil
+	public := strings.TrimSpace(string(key))
+	if _, err := note.NewVerifier(public); err != nil { // not the checkpoints are at fault, as each would say
+		return "", problem.Both(problem.Invalid, "--key", "tệp "+named+" không chứa khóa công khai của các mốc kiểm tra",
+			named+" holds no public key of checkpoints: take the "+publicKeyFile+" that was published with them")
+	}
+	return public, nil
 }
 
 // keepOnce writes a file whole and on the disk, or gives fs.ErrExist and leaves what is there.

@@ -98,6 +98,9 @@ func (c ledgerBalancesCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
+		if len(list) == 0 && c.Book != "" {
+			return refusedBook(&ledger.BookError{Book: c.Book, Reason: "is not open: name one that has accounts"})
+		}
 		rows := make([]balanceRow, len(list))
 		for i, b := range list {
 			rows[i] = balanceRow{b.Book, b.Account, b.Currency, b.Net(), b.DebitsPosted, b.CreditsPosted, b.DebitsPending, b.CreditsPending}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -121,11 +122,14 @@ func (c ledgerProveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		all, _, err := readCheckpoints(folder, key)
+		all, unsigned, err := readCheckpoints(folder, key)
 		if err != nil {
 			return err
 		}
 		p, err := g.ledger.Prove(ctx, ledger.ProofQuery{Book: c.Book, Reference: c.Reference, Checkpoints: all})
+		if errors.Is(err, ledger.ErrNotCheckpointed) && len(unsigned) > 0 {
+			return problem.AtField(problem.Invalid, "--checkpoints", "%s", unsigned[0].Detail) // what would have it may be this one
+		}
 		if err != nil {
 			return err
 		}

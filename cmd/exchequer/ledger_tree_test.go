@@ -69,6 +69,21 @@ func TestAPaymentIsProvedFromTheCheckpointOfItsDay(t *testing.T) {
 	}
 	d.says(2, []string{"after the next one"}, "ledger", "prove", "T01", "P4", "--checkpoints", folder)
 	d.says(2, []string{"no transaction"}, "ledger", "prove", "T01", "P9", "--checkpoints", folder)
+	wrong := filepath.Join(d.dir, "wrong.pub")
+	if err := os.WriteFile(wrong, []byte("no key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"prove", "T01", "P2", "--checkpoints", folder}, {"verify", "--checkpoints", folder}, {"check-proof", proof}} {
+		d.says(2, []string{"no public key", wrong}, append(append([]string{"ledger"}, command...), "--key", wrong)...)
+	}
+	_, other, err := ledger.NewCheckpointKey("other")
+	if err == nil {
+		err = os.WriteFile(wrong, []byte(other), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.says(2, []string{"2025-06-02", "signed"}, "ledger", "prove", "T01", "P2", "--checkpoints", folder, "--key", wrong)
 	d.says(0, []string{"reference P2", "VND 100000", "2025-06-02"}, "ledger", "check-proof", proof, "--key", key)
 	if err := os.WriteFile(proof, []byte(strings.Replace(out, "100000", "900000", 1)), 0o600); err != nil {
 		t.Fatal(err)
@@ -195,5 +210,6 @@ func TestAmountsAreWrittenInTheirCurrency(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.says(0, []string{"123.45 USD"}, "ledger", "balances", "--book", "tolls")
+	d.says(2, []string{"book toll is not open"}, "ledger", "balances", "--book", "toll")
 	d.says(0, []string{"123.45 USD", "0.00 USD"}, "ledger", "statement", "tolls", "cash")
 }
