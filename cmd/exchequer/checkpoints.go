@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,13 +24,22 @@ const checkpointKeyName = "exchequer"
 type checkpoints struct {
 	folder  string // YYYY-MM-DD, and publicKeyFile
 	keyFile string // the private key, in the folder of the signing keys
+	opened  *openedCheckpoints
+}
+
+// openedCheckpoints are those whose signatures were checked, by file name: a proof is asked for often, and there is a
+// checkpoint more each day. A published one never changes.
+type openedCheckpoints struct {
+	mu   sync.Mutex
+	days map[string]ledger.Checkpoint
 }
 
 // publicKeyFile is the key that checks them, beside them.
 const publicKeyFile = "checkpoints.pub"
 
 func (g *gateway) checkpoints() checkpoints {
-	return checkpoints{filepath.Join(g.stateDir, "checkpoints"), filepath.Join(g.stateDir, keysFolder, "checkpoints.key")}
+	return checkpoints{filepath.Join(g.stateDir, "checkpoints"), filepath.Join(g.stateDir, keysFolder, "checkpoints.key"),
+		&openedCheckpoints{days: make(map[string]ledger.Checkpoint)}}
 }
 
 // privateKey reads the key that signs, and makes it where there is none.
@@ -107,7 +117,9 @@ func (c checkpoints) Published() ([]ledger.Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, _, err := readCheckpoints(c.folder, key)
+	c.opened.mu.Lock()
+	defer c.opened.mu.Unlock()
+	all, _, err := readCheckpoints(c.folder, key, c.opened.days)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -115,8 +127,8 @@ func (c checkpoints) Published() ([]ledger.Checkpoint, error) {
 }
 
 // readCheckpoints gives all checkpoints in a folder, oldest first, checked with the public key. Those that are not signed
-// with it are findings.
-func readCheckpoints(folder, publicKey string) ([]ledger.Checkpoint, []ledger.Finding, error) {
+// with it are findings. Those opened before are taken as they were; what is opened now is added to them, unless they are nil.
+func readCheckpoints(folder, publicKey string, opened map[string]ledger.Checkpoint) ([]ledger.Checkpoint, []ledger.Finding, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the checkpoints: %w", err)
@@ -126,6 +138,10 @@ func readCheckpoints(folder, publicKey string) ([]ledger.Checkpoint, []ledger.Fi
 	for _, e := range entries {
 		if _, err := time.Parse(time.DateOnly, e.Name()); err != nil {
 			continue // the key, or a file that is being written
+		}
+		if k, ok := opened[e.Name()]; ok {
+			all = append(all, k)
+			continue
 		}
 		signed, err := os.ReadFile(filepath.Join(folder, e.Name()))
 		if err != nil {
@@ -141,6 +157,9 @@ func readCheckpoints(folder, publicKey string) ([]ledger.Checkpoint, []ledger.Fi
 			continue
 		}
 		all = append(all, k)
+		if opened != nil {
+			opened[e.Name()] = k
+		}
 	}
 	return all, findings, nil
 }

@@ -60,7 +60,7 @@ func (c ledgerVerifyCmd) verify(ctx context.Context, g *gateway) (ledger.Report,
 		if err != nil {
 			return ledger.Report{}, err
 		}
-		if o.Checkpoints, unsigned, err = readCheckpoints(c.Checkpoints, key); err != nil {
+		if o.Checkpoints, unsigned, err = readCheckpoints(c.Checkpoints, key, nil); err != nil {
 			return ledger.Report{}, err
 		}
 	}

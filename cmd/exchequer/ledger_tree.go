@@ -122,7 +122,7 @@ func (c ledgerProveCmd) Run(ctx context.Context, e *environment) error {
 		if err != nil {
 			return err
 		}
-		all, unsigned, err := readCheckpoints(folder, key)
+		all, unsigned, err := readCheckpoints(folder, key, nil)
 		if err != nil {
 			return err
 		}

@@ -213,3 +213,27 @@ func TestAmountsAreWrittenInTheirCurrency(t *testing.T) {
 	d.says(2, []string{"book toll is not open"}, "ledger", "balances", "--book", "toll")
 	d.says(0, []string{"123.45 USD", "0.00 USD"}, "ledger", "statement", "tolls", "cash")
 }
+
+// TestACheckpointIsOpenedOnce by a server, however often it is asked for proofs; a new one is there at once.
+func TestACheckpointIsOpenedOnce(t *testing.T) {
+	g := &gateway{gatewayConfig: gatewayConfig{stateDir: t.TempDir()}}
+	if err := os.MkdirAll(filepath.Join(g.stateDir, keysFolder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c, day := g.checkpoints(), time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
+	for days := range 3 {
+		if _, err := g.checkpoints().publish(day.AddDate(0, 0, days), nil); err != nil {
+			t.Fatal(err)
+		}
+		all, err := c.Published()
+		if err != nil || len(all) != days+1 {
+			t.Errorf("%d checkpoints on day %d (%v)", len(all), days+1, err)
+		}
+		if err := os.WriteFile(filepath.Join(c.folder, day.Format(time.DateOnly)), []byte("opened again\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := g.checkpoints().Published(); err != nil || len(all) != 2 {
+		t.Errorf("%d of the checkpoints are whole (%v)", len(all), err)
+	}
+}
