@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,11 +57,77 @@ func TestTodayGoesOnBesideAClosing(t *testing.T) {
 		late <- results[0]
 	}()
 	b.waitForLockWait()
+	post := move("TODAY-2", "assets:a", "l:b", 1) // on what LATE is to move, and in the same process
+	post.Day = today
+	if r, err := b.Post(ctx, []ledger.Transaction{post}); err != nil || r[0].Code != ledger.Posted {
+		t.Errorf("posting to today beside one that waits: %+v (%v)", r, err)
+	}
 	if err := closing.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if r := <-late; !r.Day.Equal(today) {
 		t.Errorf("what was late was entered on %s, want %s", r.Day, today)
+	}
+	b.mustVerify()
+}
+
+// TestLateOneWaitsAlone: of a batch that is taken together, those that ask for a day being closed wait for the closing, and
+// the others do not.
+func TestLateOneWaitsAlone(t *testing.T) {
+	b := start(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	b.open("A01", "assets:a", "l:b", "l:busy")
+	b.closeDay("A01", monday.AddDate(0, 0, -1))
+	busy, err := b.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Rollback(context.Background())
+	tomorrow := func(reference, credit string) ledger.Transaction {
+		tx := move(reference, "assets:a", credit, 1)
+		tx.Day = monday.AddDate(0, 0, 1)
+		return tx
+	}
+	if _, err := b.PostTx(ctx, busy, []ledger.Transaction{tomorrow("BUSY", "l:busy")}); err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan string, 5)
+	send := func(tx ledger.Transaction) {
+		r, err := b.Post(ctx, []ledger.Transaction{tx})
+		if err != nil || !r[0].Day.Equal(monday.AddDate(0, 0, 1)) {
+			t.Errorf("%s: %+v (%v)", tx.Reference, r, err)
+		}
+		answers <- tx.Reference
+	}
+	go send(tomorrow("FIRST", "l:busy"))
+	b.waitForLockWait()
+	closing, err := b.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing.Rollback(context.Background())
+	if err := b.CloseDayTx(ctx, closing, "A01", monday, "tester"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		go send(move(fmt.Sprint("LATE-", i), "assets:a", "l:b", 1))
+		go send(tomorrow(fmt.Sprint("TOMORROW-", i), "l:b"))
+	}
+	b.until("four wait to be taken together", func() bool { return b.Queued("A01") == 4 })
+	if err := busy.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if who := <-answers; strings.HasPrefix(who, "LATE") {
+			t.Errorf("%s was answered before the closing was over", who)
+		}
+	}
+	if err := closing.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		<-answers
 	}
 	b.mustVerify()
 }

@@ -96,13 +96,21 @@ func portion(items []item) int {
 // committer holds the lanes that have work. A lane's one goroutine ends when its queue is empty.
 type committer struct {
 	mu    sync.Mutex
-	lanes map[string]*lane
+	lanes map[laneKey]*lane
 	room  *semaphore.Weighted
+}
+
+// laneKey names a lane. What asks for a day that is being closed waits in one of its own, so that the rest of the book
+// does not wait with it.
+type laneKey struct {
+	book string
+	late bool
 }
 
 // lane is the queue of a book. It takes all that waits at once: to linger for more, or to commit from two sides, gains
 // nothing on a server that is busy.
 type lane struct {
+	laneKey
 	waiting []*call
 	wary    int // how many commits are still to look for references that stand already, since there was one
 }
@@ -119,7 +127,7 @@ type call struct {
 }
 
 func newCommitter() *committer {
-	return &committer{lanes: make(map[string]*lane), room: semaphore.NewWeighted(mostQueued)}
+	return &committer{lanes: make(map[laneKey]*lane), room: semaphore.NewWeighted(mostQueued)}
 }
 
 // submit waits until the items are on the disk or refused.
@@ -128,7 +136,7 @@ func (l *Ledger) submit(ctx context.Context, book string, items []item) error {
 	if err := l.queue.room.Acquire(ctx, c.weight); err != nil {
 		return fmt.Errorf("ledger: waiting before the queue of book %s: %w", book, err)
 	}
-	l.enqueue(book, c)
+	l.enqueue(laneKey{book: book}, c)
 	select {
 	case err := <-c.done:
 		return err
@@ -148,48 +156,49 @@ func weigh(items []item) int64 {
 	return min(n, mostQueued)
 }
 
-func (l *Ledger) enqueue(book string, c *call) {
+func (l *Ledger) enqueue(key laneKey, c *call) {
 	q := l.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if at := q.lanes[book]; at != nil {
+	if at := q.lanes[key]; at != nil {
 		at.waiting = append(at.waiting, c)
 		return
 	}
-	at := &lane{waiting: []*call{c}}
-	q.lanes[book] = at
-	go l.drain(book, at)
+	at := &lane{laneKey: key, waiting: []*call{c}}
+	q.lanes[key] = at
+	go l.drain(at)
 }
 
 // withdraw takes a call back that nobody has begun.
 func (q *committer) withdraw(book string, c *call) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	at := q.lanes[book]
-	if at == nil {
-		return false
+	for _, late := range []bool{false, true} {
+		at := q.lanes[laneKey{book, late}]
+		if at == nil {
+			continue
+		}
+		if i := slices.Index(at.waiting, c); i >= 0 {
+			at.waiting = slices.Delete(at.waiting, i, i+1)
+			q.room.Release(c.weight)
+			return true
+		}
 	}
-	i := slices.Index(at.waiting, c)
-	if i < 0 {
-		return false
-	}
-	at.waiting = slices.Delete(at.waiting, i, i+1)
-	q.room.Release(c.weight)
-	return true
+	return false
 }
 
-func (l *Ledger) drain(book string, at *lane) {
+func (l *Ledger) drain(at *lane) {
 	for {
-		calls := l.queue.take(book, at)
+		calls := l.queue.take(at)
 		if len(calls) == 0 {
 			return
 		}
-		l.commit(book, at, calls)
+		l.commit(at, calls)
 	}
 }
 
 // take gives the calls that share the next commit, and gives the lane up when there are none.
-func (q *committer) take(book string, at *lane) []*call {
+func (q *committer) take(at *lane) []*call {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, transactions, postings := 0, 0, 0
@@ -204,43 +213,69 @@ func (q *committer) take(book string, at *lane) []*call {
 	calls := slices.Clone(at.waiting[:n])
 	at.waiting = slices.Delete(at.waiting, 0, n)
 	if n == 0 {
-		delete(q.lanes, book)
+		delete(q.lanes, at.laneKey)
 	}
 	return calls
 }
 
 // commit posts the calls together. Where the server refuses the whole for something that one of them holds, each is posted
 // by itself: a fault concerns the one that brought it.
-func (l *Ledger) commit(book string, at *lane, calls []*call) {
+func (l *Ledger) commit(at *lane, calls []*call) {
 	var items []item
 	for _, c := range calls {
 		items = append(items, c.items...)
 	}
-	err := l.postAgain(book, at, items)
-	_, unknown := errors.AsType[*OutcomeUnknownError](err)
-	if _, refused := errors.AsType[*pgconn.PgError](err); refused && !unknown && len(calls) > 1 {
-		for _, c := range calls {
-			l.commit(book, at, []*call{c})
+	err := l.postAgain(at, items)
+	switch {
+	case !at.late && dayLocked(err):
+		if rest := l.setAside(at.book, calls, days(items)[0]); len(rest) > 0 {
+			l.commit(at, rest)
 		}
-		return
+	case len(calls) > 1 && concernsOne(err):
+		for _, c := range calls {
+			l.commit(at, []*call{c})
+		}
+	default:
+		for _, c := range calls {
+			c.done <- err
+			l.queue.room.Release(c.weight)
+		}
 	}
+}
+
+// setAside lets the calls that ask for a day wait for its closing, and gives the rest. A closing takes all open days up to
+// its own, so of the days of a batch the first is being closed when any is.
+func (l *Ledger) setAside(book string, calls []*call, first time.Time) (rest []*call) {
 	for _, c := range calls {
-		c.done <- err
-		l.queue.room.Release(c.weight)
+		if days(c.items)[0].Equal(first) {
+			l.enqueue(laneKey{book, true}, c)
+		} else {
+			rest = append(rest, c)
+		}
 	}
+	return rest
+}
+
+// concernsOne reports that the server refused a batch for something in it, and nothing of it stands. A server that goes
+// down refuses everybody: to try each by itself would only make them wait for one another.
+func concernsOne(err error) bool {
+	_, unknown := errors.AsType[*OutcomeUnknownError](err)
+	_, refused := errors.AsType[*pgconn.PgError](err)
+	return refused && !unknown && !goingDown(err)
 }
 
 // postAgain posts in database transactions of its own until it is certain what became of it. To ask whether a commit took
 // place whose answer was lost is to post again: the locks are had only when the lost transaction has ended, and what it
 // wrote is found by its references.
-func (l *Ledger) postAgain(book string, at *lane, items []item) error {
+func (l *Ledger) postAgain(at *lane, items []item) error {
 	lost := make(map[int64]bool) // ids that the last COMMIT without an answer may have written
 	patient, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for try := 1; ; try++ {
 		in := inOwn
 		in.blind = at.wary == 0 && try == 1
-		err := l.postOnce(in, book, items, lost)
+		in.prompt = !at.late && len(lost) == 0
+		err := l.postOnce(in, at.book, items, lost)
 		if err == nil {
 			at.wary = max(0, at.wary-1)
 			return nil
@@ -253,7 +288,7 @@ func (l *Ledger) postAgain(book string, at *lane, items []item) error {
 		switch {
 		case answered && !givenUp(err) && !goingDown(err), givenUp(err) && try == attempts, patient.Err() != nil:
 			if len(lost) > 0 {
-				return &OutcomeUnknownError{book, err}
+				return &OutcomeUnknownError{at.book, err}
 			}
 			return err
 		}
@@ -286,6 +321,9 @@ func (l *Ledger) postOnce(in frame, book string, items []item, lost map[int64]bo
 			lost[e.id] = true
 		}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("ledger: a closing, another program or the disk kept book %s waiting for %s: send the same references again: %w", book, longest, err)
+	}
 	return err
 }
 
@@ -300,4 +338,10 @@ func givenUp(err error) bool {
 func goingDown(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03")
+}
+
+// dayLocked reports that a day could not be kept open at once: it is being closed.
+func dayLocked(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "55P03"
 }

@@ -92,19 +92,18 @@ func TestReferenceRaceOnOtherAccounts(t *testing.T) {
 // waitForLockWait returns when somebody in this database waits for a lock.
 func (b *bench) waitForLockWait() {
 	b.t.Helper()
-	for range 10_000 {
-		var n int
-		err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_locks l
-			JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.datname = current_database() AND NOT l.granted`).Scan(&n)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if n > 0 {
-			return
-		}
-		time.Sleep(2 * time.Millisecond)
+	b.until("somebody waits for a lock", func() bool { return b.lockWaits() > 0 })
+}
+
+// lockWaits is how many wait for a lock.
+func (b *bench) lockWaits() (n int) {
+	b.t.Helper()
+	err := b.pool.QueryRow(context.Background(), `SELECT count(*) FROM pg_locks l
+		JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.datname = current_database() AND NOT l.granted`).Scan(&n)
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	b.t.Fatal("nobody came to wait for a lock")
+	return n
 }
 
 func TestClosingWaitsForPostingUnderWay(t *testing.T) {

@@ -109,6 +109,41 @@ func TestExpireHolds(t *testing.T) {
 	b.mustStand()
 }
 
+// TestExpiredOnAnotherDay: two release one hold at the same moment, each on the day it has; who comes second finds it done.
+func TestExpiredOnAnotherDay(t *testing.T) {
+	b := start(t)
+	ctx := context.Background()
+	b.open("A01", "assets:a", "l:b")
+	b.mustPost(held("H", "assets:a", "l:b", 1, noon.Add(time.Minute)))
+	b.pass(time.Hour)
+	blocker, err := b.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blocker.Rollback(ctx)
+	if _, err := b.PostTx(ctx, blocker, []ledger.Transaction{move("P", "assets:a", "l:b", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan int, 2)
+	for i, l := range []*ledger.Ledger{b.Ledger, ledger.New(b.pool, b.now)} {
+		go func() {
+			n, err := l.ExpireHolds(ctx, "A01", monday.AddDate(0, 0, i), 1)
+			if err != nil {
+				t.Error(err)
+			}
+			released <- n
+		}()
+	}
+	b.until("both wait for the accounts", func() bool { return b.lockWaits() == 2 })
+	if err := blocker.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-released + <-released; n != 1 {
+		t.Errorf("%d were released, want one", n)
+	}
+	b.mustStand()
+}
+
 func TestAccountWithMoneyHeldStaysOpen(t *testing.T) {
 	b := start(t)
 	b.open("A01", "assets:a", "l:b")

@@ -197,10 +197,11 @@ func (l *Ledger) ExpireHolds(ctx context.Context, book string, day time.Time, mo
 	}
 	released := 0
 	for i, r := range results {
-		switch r.Code {
-		case Posted:
+		switch {
+		case r.Code == Posted:
 			released++
-		case HoldResolved, Duplicate: // somebody was faster
+		case r.Code == HoldResolved, r.Code == Duplicate, r.Code == ReferenceReused && r.Field == "day":
+			// Somebody was faster, in the last case on another day.
 		default:
 			return released, fmt.Errorf("ledger: hold %s of book %s cannot expire: %w", due[i].Of, book, r.Err())
 		}

@@ -68,6 +68,8 @@ type frame struct {
 	// blind leaves it to the unique key to find a reference that stands already, which few are: then nothing is written,
 	// and everything is decided again with them read.
 	blind bool
+	// prompt gives up where a day of the batch is being closed.
+	prompt bool
 }
 
 var (
@@ -148,7 +150,11 @@ func lock(ctx context.Context, on sender, in frame, book string, items []item, h
 	if in.begin != "" {
 		batch.Queue(in.begin)
 	}
-	batch.Queue(sqlKeepOpen, book, days(items)).QueryRow(st.scanClosedThrough)
+	keepOpen := sqlKeepOpen
+	if in.prompt {
+		keepOpen = sqlKeepOpenPromptly
+	}
+	batch.Queue(keepOpen, book, days(items)).QueryRow(st.scanClosedThrough)
 	batch.Queue(sqlLockBalances, book, want.codes).Query(st.scanBalances)
 	if len(want.references) > 0 {
 		batch.Queue(sqlReadReferences, book, want.references).Query(st.scanReferences)

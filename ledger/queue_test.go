@@ -4,7 +4,7 @@ package ledger
 func (l *Ledger) Queued(book string) int {
 	l.queue.mu.Lock()
 	defer l.queue.mu.Unlock()
-	if at := l.queue.lanes[book]; at != nil {
+	if at := l.queue.lanes[laneKey{book: book}]; at != nil {
 		return len(at.waiting)
 	}
 	return 0

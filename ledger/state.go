@@ -80,7 +80,7 @@ func (s *state) scanReferences(rows pgx.Rows) error {
 func (s *state) scanClosedThrough(row pgx.Row) error {
 	var isolation string
 	var through *time.Time
-	if err := row.Scan(&isolation, nil, nil, nil, nil, &through); err != nil {
+	if err := row.Scan(&isolation, nil, nil, nil, nil, nil, &through, nil); err != nil {
 		return err
 	}
 	if isolation != "read committed" {
@@ -135,7 +135,13 @@ const (
 	sqlPin = `SELECT ` + sqlPinned
 
 	// The days come before the balances. See ledger/migrations for why nobody waits in a circle.
-	sqlKeepOpen = `SELECT ` + sqlPinned + `, ledger.keep_open($1, $2::date[])`
+	sqlKeepOpen = `SELECT ` + sqlPinned + `, NULL, ledger.keep_open($1, $2::date[]), NULL`
+
+	// sqlKeepOpenPromptly fails where it would have to wait longer than a moment. The columns of a row are worked out from
+	// the left.
+	sqlKeepOpenPromptly = `SELECT ` + sqlPinned + `, set_config('lock_timeout', '10ms', true), ledger.keep_open($1, $2::date[]),
+       set_config('lock_timeout', callers.timeout, true)
+FROM (SELECT current_setting('lock_timeout') AS timeout OFFSET 0) callers`
 
 	sqlPinned = `
        current_setting('transaction_isolation'),
