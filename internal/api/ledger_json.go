@@ -14,6 +14,8 @@ type strict struct {
 	at    int
 	path  []byte // JSON pointer to the value being read
 	fault *Fault // the first
+
+	postings int // read so far
 }
 
 // fail notes what is wrong with the value at the path.

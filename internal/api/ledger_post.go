@@ -17,6 +17,9 @@ const (
 	maxTransactions = 8_000
 	// maxLedgerBody bounds a posting's body, in bytes: that many transactions of a kilobyte each, or one with the most postings.
 	maxLedgerBody = 8 << 20
+	// maxLedgerPostings is more than so long a body has room for if each is whole. Empty ones would take fifty times the
+	// room of their text.
+	maxLedgerPostings = maxLedgerBody / 50
 )
 
 // postingBody is one movement of an amount.
@@ -131,7 +134,9 @@ func (s *strict) transaction() (t transactionBody) {
 		case "postings":
 			// More than a transaction may have is the ledger's to refuse, by itself: one too many shows it.
 			s.list(len(s.text), func(i int) {
-				if p := s.posting(); i <= ledger.MaxPostings {
+				if s.postings++; s.postings > maxLedgerPostings {
+					s.fail("there are more postings than whole ones have room: send debit, credit, amount and currency of each")
+				} else if p := s.posting(); i <= ledger.MaxPostings {
 					t.Postings = append(t.Postings, p)
 				}
 			})

@@ -182,6 +182,7 @@ func TestBadPostings(t *testing.T) {
 		"closed day":                 {sale("r", members{"day": "2025-05-20", "fixed_day": true}), 422, "period_closed", "#/day"},
 		"10,001 postings":            {sale("r", postings(10_001)), 422, "too_many_postings", "#/postings"},
 		"more than 10,001 postings":  {sale("r", postings(10_002)), 422, "too_many_postings", "#/postings"},
+		"more than fit if whole":     {"[" + strings.Repeat(sale("x", postings(10_000))+",", 16) + sale("r", postings(10_000)) + "]", 422, "invalid", "#/16/postings/7772"},
 		"no postings":                {sale("r", postings(0)), 422, "no_postings", "#/postings"},
 		"metadata over 16 KiB":       {sale("r", members{"metadata": members{"a": strings.Repeat("x", 16<<10)}}), 422, "metadata_too_large", "#/metadata"},
 		"metadata not of texts":      {sale("r", members{"metadata": members{name: 1}}), 422, "invalid", "#/metadata"},
