@@ -25,7 +25,7 @@ const CloseType = "exchequer-day-close+json"
 // errDisagrees rolls a close back whose sides do not agree.
 var errDisagrees = errors.New("the roll-forwards do not agree")
 
-// Close closes a business day in all books: when both roll-forwards agree, the ledger takes no more entries of the day
+// Close closes a business day in all books of the gateway: when both roll-forwards agree, the ledger takes no more entries of the day
 // and each book's report is kept and signed. Where a side does not agree the answer has Closed false and says why in
 // Findings, nothing is closed, and a finding is left for a person. A day that is closed already gives its report.
 //
@@ -74,7 +74,7 @@ func (s *Service) closeTx(ctx context.Context, tx pgx.Tx, actor authn.Actor, day
 	if c, err := readCloseTx(ctx, tx, day); err != nil || c.Closed {
 		return c, err
 	}
-	after, err := s.afterTx(ctx, tx, day)
+	after, err := s.afterTx(ctx, tx, books, day)
 	if err != nil {
 		return Close{}, err
 	}
@@ -120,7 +120,7 @@ func (p *proof) known(ctx context.Context, now time.Time) (time.Time, error) {
 	return last.UTC(), nil
 }
 
-// openBooksTx gives every book, sorted. A book in which nothing was ever booked is opened: else a first posting could
+// openBooksTx gives the gateway's books, sorted. A book in which nothing was ever booked is opened: else a first posting could
 // still enter a day that is closed everywhere else.
 func (s *Service) openBooksTx(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	var accounts []ledger.Account
@@ -130,20 +130,16 @@ func (s *Service) openBooksTx(ctx context.Context, tx pgx.Tx) ([]string, error) 
 	if err := s.Ledger.OpenAccountsTx(ctx, tx, accounts); err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, `SELECT book FROM ledger.books ORDER BY book COLLATE "C"`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return ownBooks(tx.Query(ctx, sqlBooks))
 }
 
 // afterTx gives the day closed last and refuses any day but the business day after it; for the first close, any day but
 // the one with the first postings.
-func (s *Service) afterTx(ctx context.Context, tx pgx.Tx, day calendar.Date) (calendar.Date, error) {
+func (s *Service) afterTx(ctx context.Context, tx pgx.Tx, books []string, day calendar.Date) (calendar.Date, error) {
 	var last, first calendar.Date
 	err := tx.QueryRow(ctx, `SELECT max(day) FROM gateway.day_close WHERE book = $1`, booking.House).Scan(&last)
 	if err == nil && last.IsZero() {
-		err = tx.QueryRow(ctx, `SELECT min(effective_day) FROM ledger.transactions`).Scan(&first)
+		err = tx.QueryRow(ctx, `SELECT min(effective_day) FROM ledger.transactions WHERE book = ANY($1)`, books).Scan(&first)
 	}
 	if err != nil {
 		return last, err

@@ -165,6 +165,42 @@ func TestDaysCloseInOrder(t *testing.T) {
 	}
 }
 
+// TestAPartnersBookIsLeftAlone: what a partner books, with accounts named like the gateway's and in a year without a
+// calendar, is paid nothing, holds no close up and is closed by nobody.
+func TestAPartnersBookIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := played(t)
+	before := calendar.MustDate("0001-01-01")
+	bank, owed, income := booking.Bank(w.Catalog.CollectionAccount().Account), booking.DueFrom(booking.House), "income:tolls"
+	w.tx(func(ctx context.Context, tx pgx.Tx) {
+		var accounts []ledger.Account
+		for _, code := range []string{bank, owed, income} {
+			accounts = append(accounts, ledger.Account{Book: "tolls", Code: code, Currency: "VND", Normal: ledger.Debit})
+		}
+		w.ok(w.Ledger.OpenAccountsTx(ctx, tx, accounts))
+		results, err := w.Ledger.PostTx(ctx, tx, []ledger.Transaction{{
+			Book: "tolls", Reference: "T", Kind: "toll", Occurred: w.clock.Now(), Day: before.UTC().AddDate(0, 0, 1), Postings: []ledger.Posting{
+				{Debit: bank, Credit: income, Amount: 500, Currency: "VND"}, {Debit: owed, Credit: income, Amount: 300, Currency: "VND"}},
+		}})
+		w.ok(err)
+		w.ok(ledger.FirstRefusal(results))
+	})
+	fees, err := w.MakeFeesGood(t.Context(), asking, thursday)
+	w.ok(err)
+	for _, paid := range fees.MadeGood {
+		if paid.Book == "tolls" {
+			t.Errorf("the house paid a partner: %+v", paid)
+		}
+	}
+	if got := w.net("tolls", owed); got != 300 {
+		t.Errorf("the partner's account stands at %d, want what it booked", got)
+	}
+	w.close(monday)
+	if closed, err := w.Ledger.Closed(t.Context(), "tolls", monday.UTC()); err != nil || closed {
+		t.Errorf("the partner's day was closed (%v)", err)
+	}
+}
+
 func TestWeekendIsClosedWithTheNextBusinessDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

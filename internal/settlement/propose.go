@@ -62,19 +62,27 @@ func (s *Service) Propose(ctx context.Context, actor authn.Actor, day calendar.D
 	return proposed, nil
 }
 
-// booksWith gives the books of a catalogue and of the ledger, sorted: money of a book that the catalogue lost is still
-// somebody's.
+// booksWith gives the books of a catalogue and the gateway's of the ledger, sorted: money of a book that the catalogue lost
+// is still somebody's.
 func (s *Service) booksWith(ctx context.Context, c *catalog.Catalog) ([]string, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT book FROM ledger.books`)
-	if err != nil {
-		return nil, err
-	}
-	books, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	books, err := ownBooks(s.Pool.Query(ctx, sqlBooks))
 	for _, b := range c.Books() {
 		books = append(books, b.Key)
 	}
 	slices.Sort(books)
 	return slices.Compact(books), err
+}
+
+const sqlBooks = `SELECT book FROM ledger.books ORDER BY book COLLATE "C"`
+
+// ownBooks keeps of the ledger's books the gateway's. What partners keep in theirs, for themselves, is nothing to settle:
+// an account that is named like one of ours would else be paid, and keep the day from being closed.
+func ownBooks(rows pgx.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	books, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return slices.DeleteFunc(books, func(book string) bool { return !reference.IsBook(book) }), err
 }
 
 // payoutRun is what one run goes by from its beginning to its end.
