@@ -58,6 +58,9 @@ func (l *Ledger) Post(ctx context.Context, txs []Transaction) ([]Result, error) 
 
 func (l *Ledger) submitAll(ctx context.Context, byBook map[string][]item) error {
 	books := booksOf(byBook)
+	if len(books) == 1 {
+		return l.submitBook(ctx, books[0], byBook[books[0]])
+	}
 	errs := make([]error, len(books))
 	var all sync.WaitGroup
 	for i, book := range books {
