@@ -20,7 +20,8 @@ type Recorded struct {
 	Recorded  time.Time
 }
 
-// Page selects a page of what a book has, in the order of ids.
+// Page selects a page of what a book has, in the order of ids. A page of transactions or holds ends before its limit with
+// the one that brings it to MaxPostings postings: it is the last page where it has less of both.
 type Page struct {
 	Book  string
 	After int64 // id of the last one of the page before; 0 for the first page
@@ -68,7 +69,8 @@ func (l *Ledger) Holds(ctx context.Context, p Page) (held []HeldTransaction, err
 			more[i].Recorded = e
 		}
 		held = more
-		return completed(ctx, tx, p.Book, held, func(h *HeldTransaction) *Recorded { return &h.Recorded })
+		held, err = completed(ctx, tx, p.Book, held, func(h *HeldTransaction) *Recorded { return &h.Recorded })
+		return err
 	})
 	return held, err
 }
@@ -123,7 +125,8 @@ func (l *Ledger) recorded(ctx context.Context, book, sql string, args ...any) (f
 		if found, _, err = scanRecorded(rows, func(*struct{}) []any { return nil }); err != nil {
 			return fault("read transactions", err)
 		}
-		return completed(ctx, tx, book, found, func(r *Recorded) *Recorded { return r })
+		found, err = completed(ctx, tx, book, found, func(r *Recorded) *Recorded { return r })
+		return err
 	})
 	return found, err
 }
@@ -163,17 +166,42 @@ func scanRecorded[T any](rows pgx.Rows, rest func(*T) []any) (found []Recorded, 
 	return found, more, rows.Err()
 }
 
-// completed adds the postings.
-func completed[T any](ctx context.Context, tx pgx.Tx, book string, list []T, recorded func(*T) *Recorded) error {
-	s := &state{known: make(map[string]*entry, len(list))}
+// completed adds the postings, and leaves out what is more than a page.
+func completed[T any](ctx context.Context, tx pgx.Tx, book string, list []T, recorded func(*T) *Recorded) ([]T, error) {
+	if len(list) == 0 {
+		return list, nil
+	}
+	ids := make([]int64, len(list))
+	for i := range list {
+		ids[i] = recorded(&list[i]).ID
+	}
+	n, err := onePage(ctx, tx, book, ids)
+	if err != nil {
+		return nil, err
+	}
+	list = list[:n]
+	s := &state{known: make(map[string]*entry, n)}
 	for i := range list {
 		r := recorded(&list[i])
 		s.known[r.Reference] = &entry{id: r.ID, tx: &r.Transaction}
 	}
-	if len(list) == 0 {
-		return nil
+	return list, s.readPostings(ctx, tx, book)
+}
+
+// onePage gives how many of the transactions make a page.
+func onePage(ctx context.Context, tx pgx.Tx, book string, ids []int64) (n int, err error) {
+	rows, err := tx.Query(ctx, sqlCountPostings, book, ids)
+	if err != nil {
+		return 0, fault("count postings", err)
 	}
-	return s.readPostings(ctx, tx, book)
+	counts, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return 0, fault("count postings", err)
+	}
+	for postings := 0; n < len(counts) && postings < MaxPostings; n++ {
+		postings += counts[n]
+	}
+	return n, nil
 }
 
 const (
@@ -196,6 +224,12 @@ CROSS JOIN LATERAL (SELECT id, book, reference, kind, occurred, asked_day, effec
                     FROM ledger.transactions WHERE book = $1 AND id = h.transaction_id OFFSET 0) t
 LEFT JOIN LATERAL (SELECT phase, reference FROM ledger.transactions
                    WHERE book = $1 AND of_id = t.id AND phase IN ('capture', 'void', 'expiry') OFFSET 0) r ON true`
+
+	// Lines are counted from 0, by the last one.
+	sqlCountPostings = `
+SELECT 1 + coalesce((SELECT line FROM ledger.postings WHERE book = $1 AND transaction_id = w.id ORDER BY line DESC LIMIT 1),
+                    (SELECT line FROM ledger.pending WHERE book = $1 AND transaction_id = w.id ORDER BY line DESC LIMIT 1), -1)
+FROM unnest($2::bigint[]) AS w (id)`
 
 	sqlAccountsAfter = `
 SELECT code, currency, normal_side, limits, opened, closed

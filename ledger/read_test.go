@@ -95,6 +95,36 @@ func (b *bench) holds(t *testing.T) string {
 	}
 }
 
+// TestAPageEndsAtItsPostings: what a page takes does not grow with how long its transactions are.
+func TestAPageEndsAtItsPostings(t *testing.T) {
+	b := start(t)
+	b.open("A01", "assets:a", "l:b")
+	var sent []ledger.Transaction
+	for i, n := range []int{ledger.MaxPostings - 1, 1, ledger.MaxPostings, 1, 1} {
+		tx := move(fmt.Sprint("R", i), "assets:a", "l:b", 1)
+		tx.Postings = slices.Repeat(tx.Postings, n)
+		if i >= 2 {
+			tx.Phase = ledger.Hold
+		}
+		sent = append(sent, tx)
+	}
+	results := b.mustPost(sent...)
+	var sizes []int
+	for after := int64(0); after < results[4].ID; {
+		page, err := b.Transactions(context.Background(), ledger.Page{Book: "A01", After: after})
+		if err != nil || len(page) == 0 {
+			t.Fatal(len(page), err)
+		}
+		sizes, after = append(sizes, len(page)), page[len(page)-1].ID
+	}
+	if !slices.Equal(sizes, []int{2, 1, 2}) {
+		t.Errorf("pages of %v", sizes)
+	}
+	if held, err := b.Holds(context.Background(), ledger.Page{Book: "A01"}); err != nil || len(held) != 1 {
+		t.Errorf("%d holds (%v)", len(held), err)
+	}
+}
+
 func TestAccountsAreListed(t *testing.T) {
 	b := start(t)
 	b.open("A01", "assets:a>0", "l:b", "l:c")

@@ -72,9 +72,10 @@ func (in Paged) page() ledger.Page {
 	return ledger.Page{Book: in.Book, After: in.After, Limit: in.Limit}
 }
 
-// next is what the page after this one begins behind; 0 where this one is the last.
-func (in Paged) next(n int, last func() int64) int64 {
-	if n < in.Limit {
+// next is what the page after this one begins behind; 0 where this one, of n transactions with so many postings, is the
+// last.
+func (in Paged) next(n, postings int, last func() int64) int64 {
+	if n < in.Limit && postings < ledger.MaxPostings {
 		return 0
 	}
 	return last()
@@ -82,7 +83,7 @@ func (in Paged) next(n int, last func() int64) int64 {
 
 type transactionsAnswer struct {
 	Body struct {
-		Transactions []RecordedView `json:"transactions" doc:"By id"`
+		Transactions []RecordedView `json:"transactions" doc:"By id; fewer than limit where they have 10,000 postings"`
 		Next         int64          `json:"next,omitempty" doc:"after of the page that follows; left out on the last"`
 	}
 }
@@ -142,10 +143,12 @@ func (s *server) listTransactions(ctx context.Context, in *Paged) (*transactions
 	}
 	var a transactionsAnswer
 	a.Body.Transactions = make([]RecordedView, len(list))
+	postings := 0
 	for i, r := range list {
 		a.Body.Transactions[i] = recordedAs(r)
+		postings += len(r.Postings)
 	}
-	a.Body.Next = in.next(len(list), func() int64 { return list[len(list)-1].ID })
+	a.Body.Next = in.next(len(list), postings, func() int64 { return list[len(list)-1].ID })
 	return &a, nil
 }
 
@@ -156,12 +159,14 @@ func (s *server) listHolds(ctx context.Context, in *holdsInput) (*holdsAnswer, e
 	}
 	var a holdsAnswer
 	a.Body.Holds = make([]heldView, 0, len(list))
+	postings := 0
 	for _, h := range list {
+		postings += len(h.Postings)
 		if in.State == "all" || h.Resolution == "" {
 			a.Body.Holds = append(a.Body.Holds, heldView{recordedAs(h.Recorded), string(h.Resolution), h.By})
 		}
 	}
-	a.Body.Next = in.next(len(list), func() int64 { return list[len(list)-1].ID })
+	a.Body.Next = in.next(len(list), postings, func() int64 { return list[len(list)-1].ID })
 	return &a, nil
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,25 @@ func TestWhatWasPostedIsReadBack(t *testing.T) {
 	all := list(t, r.want(200, "GET", "/v1/ledger/holds?book=tolls&state=all", ""), "holds")
 	if len(all) != 2 || all[0]["resolution"] != "void" || all[0]["by"] != "v-1" {
 		t.Errorf("holds %v", all)
+	}
+}
+
+// TestAPageOfLongTransactions ends early, and says that more follows.
+func TestAPageOfLongTransactions(t *testing.T) {
+	r := keeper(t)
+	posting := moving(nil)["postings"].([]members)
+	r.want(201, "POST", transactions, sale("long", members{"phase": "hold", "postings": slices.Repeat(posting, 10_000)}))
+	r.want(201, "POST", transactions, sale("short", members{"phase": "hold"}))
+	for path, name := range map[string]string{transactions + "?": "transactions", "/v1/ledger/holds?": "holds"} {
+		first := r.want(200, "GET", path+"book=tolls", "")
+		next, more := first.field(t, "next").(float64)
+		if len(list(t, first, name)) != 1 || !more {
+			t.Fatalf("%d %s, and %v", len(list(t, first, name)), name, first.field(t, "next"))
+		}
+		second := r.want(200, "GET", fmt.Sprintf("%sbook=tolls&after=%d", path, int64(next)), "")
+		if len(list(t, second, name)) != 1 || second.field(t, "next") != nil {
+			t.Errorf("%s: %s", name, second.body)
+		}
 	}
 }
 
