@@ -116,6 +116,7 @@ func (c runCmd) play(ctx context.Context, e *environment, g *gateway, clock *sto
 	group, around := errgroup.WithContext(around)
 	group.Go(func() error { return g.work(around) })
 	group.Go(func() error { return g.seal(around) })
+	group.Go(func() error { return g.releaseHolds(around) })
 	group.Go(func() error { return sims.vnpay.Run(around) })
 	group.Go(func() error { return g.keepClock(around) })
 	group.Go(func() error { return g.noteKeys(around) })

@@ -138,6 +138,7 @@ func (c workCmd) Run(ctx context.Context, e *environment) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return g.work(ctx) })
 		group.Go(func() error { return g.seal(ctx) })
+		group.Go(func() error { return g.releaseHolds(ctx) })
 		group.Go(func() error { return g.forgetKeys(ctx) })
 		group.Go(func() error { return g.keepClock(ctx) })
 		return group.Wait()
