@@ -241,7 +241,7 @@ const (
 INSERT INTO ledger.expiring (book, expires, hold_id)
 SELECT $1, w.expires, w.id FROM unnest($2::timestamptz[], $3::bigint[]) AS w (expires, id)`
 
-	// Each is looked up by itself.
+	// Each is looked up by itself once the list was analysed; before that all of the book's is read.
 	sqlEndExpiring = `
 DELETE FROM ledger.expiring
 WHERE book = $1 AND (expires, hold_id) IN (SELECT w.expires, w.id FROM unnest($2::timestamptz[], $3::bigint[]) AS w (expires, id))`
