@@ -91,6 +91,7 @@ func (b *bench) export(o ledger.ExportOptions) string {
 // TestProgramsAcceptTheJournals has the three programs check what is written for them, and compares what they make of it
 // with the ledger's own balances.
 func TestProgramsAcceptTheJournals(t *testing.T) {
+	t.Parallel()
 	programs := []struct {
 		format   ledger.Format
 		name     string

@@ -195,6 +195,7 @@ type play struct {
 // TestModel plays random batches, repetitions, refusals, holds, corrections, expiries and closings on the ledger and on
 // the model, by Post and by PostTx: results and balances are equal after each step, and the whole still verifies.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -149,6 +149,7 @@ var resultCases = []struct{ name, accounts, before, transaction, want, after str
 // TestResults plays each case twice: step by step with Post, and with as much of it as goes into one call of PostTx.
 // Both must answer alike and leave the same book.
 func TestResults(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	for i, c := range resultCases {
 		play := script{t: t, name: c.name, first: map[string]ledger.Result{}}

@@ -334,6 +334,7 @@ func TestRestoredDatabase(t *testing.T) {
 
 // TestEveryTransactionHasOneLeaf has posters commit and roll back while sealers step, in random turns.
 func TestEveryTransactionHasOneLeaf(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {

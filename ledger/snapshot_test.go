@@ -84,6 +84,7 @@ func plain(facts []fact, account string, q ledger.Query) (s ledger.Balance) {
 // whose clocks differ by hours, with closings in between, and asks for balances, movements and statements at times of all
 // kinds: they are what adding everything up gives.
 func TestPastIsThePlainSum(t *testing.T) {
+	t.Parallel()
 	b := start(t)
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
