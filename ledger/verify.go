@@ -123,7 +123,7 @@ func (r *Report) verifyBook(ctx context.Context, tx pgx.Tx, book string) error {
 		// over all of it for each row.
 		hash := c.kind == OfDiffers || c.kind == HoldOverdue || c.kind == PendingDiffers || c.kind == CaptureDiffers ||
 			c.kind == SnapshotDiffers
-		if _, err := tx.Exec(ctx, `SELECT set_config('enable_nestloop', $1, true)`, onOff(!hash)); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT set_config('enable_nestloop', $1, true), set_config('jit', 'off', true)`, onOff(!hash)); err != nil {
 			return fault("verify book "+book, err)
 		}
 		if err := r.collect(ctx, tx, c.kind, book, c.sql, book, mostFindings); err != nil {
