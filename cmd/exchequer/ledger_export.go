@@ -21,18 +21,8 @@ type ledgerExportCmd struct {
 // Run streams the books to stdout.
 func (c ledgerExportCmd) Run(ctx context.Context, e *environment) error {
 	o := ledger.ExportOptions{Format: ledger.Format(c.Format), Book: c.Book}
-	for _, f := range []struct {
-		flag, text string
-		day        *time.Time
-	}{{"--from", c.From, &o.From}, {"--to", c.To, &o.To}} {
-		if f.text == "" {
-			continue
-		}
-		d, err := parseDay(f.flag, f.text)
-		if err != nil {
-			return err
-		}
-		*f.day = d.UTC()
+	if err := period(c.From, c.To, &o.From, &o.To); err != nil {
+		return err
 	}
 	if !o.To.IsZero() && o.To.Before(o.From) {
 		return problem.Both(problem.Invalid, "--to", "phải là --from hoặc sau đó", "it must be --from or later")
@@ -87,4 +77,22 @@ func (c ledgerDigestCmd) Run(ctx context.Context, e *environment) error {
 			}
 		})
 	})
+}
+
+// period reads the days of --from and --to; an empty one stays as it is.
+func period(from, to string, first, last *time.Time) error {
+	for _, f := range []struct {
+		flag, text string
+		day        *time.Time
+	}{{"--from", from, first}, {"--to", to, last}} {
+		if f.text == "" {
+			continue
+		}
+		d, err := parseDay(f.flag, f.text)
+		if err != nil {
+			return err
+		}
+		*f.day = d.UTC()
+	}
+	return nil
 }

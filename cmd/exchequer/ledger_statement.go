@@ -63,18 +63,8 @@ func (c ledgerStatementCmd) query() (q ledger.StatementQuery, err error) {
 	if q.At, err = instant(c.At); err != nil {
 		return q, err
 	}
-	for _, f := range []struct {
-		flag, text string
-		day        *time.Time
-	}{{"--from", c.From, &q.From}, {"--to", c.To, &q.Through}} {
-		if f.text == "" {
-			continue
-		}
-		d, err := parseDay(f.flag, f.text)
-		if err != nil {
-			return q, err
-		}
-		*f.day = d.UTC()
+	if err = period(c.From, c.To, &q.From, &q.Through); err != nil {
+		return q, err
 	}
 	if !q.Through.IsZero() && q.Through.Before(q.From) {
 		return q, problem.Both(problem.Invalid, "--to", "phải là --from hoặc sau đó", "it must be --from or later")
